@@ -1,0 +1,1 @@
+"""Agent files: reading, validation, numbers, hot reload."""

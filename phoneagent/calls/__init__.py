@@ -1,0 +1,1 @@
+"""Calls in progress: who answers, what runs, what is left behind."""

@@ -1,0 +1,1 @@
+"""The decisions of a call, without I/O: the standard library and nothing else."""

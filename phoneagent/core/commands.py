@@ -1,0 +1,131 @@
+"""What a call can ask of its two peers and of the service. Values, like events; audio as in `events`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from phoneagent.core.transcript import Turn
+
+# To the caller's leg
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAudio:
+    """Queue audio for the caller."""
+
+    audio: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SendMark:
+    """Queue a mark, to be returned when everything before it was played."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPlayout:
+    """Throw away everything queued and not yet played."""
+
+
+# To the engine's session
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudio:
+    """Pass the caller's audio on to the session."""
+
+    audio: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateTurn:
+    """Tell the session how much of an agent's turn the caller heard."""
+
+    turn_id: str
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTurn:
+    """Remove a turn of which the caller heard nothing."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddMessage:
+    """Put a text into the conversation, as the service's word (`system`) or as the caller's (`user`)."""
+
+    role: Literal["system", "user"]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SendToolOutput:
+    """Answer a tool call."""
+
+    tool_call_id: str
+    output: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestResponse:
+    """Ask the session to speak. `instructions` replace the agent's for this response, which then has no tools."""
+
+    instructions: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResponse:
+    """Stop a response that is being generated."""
+
+    response_id: str
+
+
+# To the service
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run a tool with `arguments`, JSON text as the model wrote it; answered by `ToolFinished`."""
+
+    tool_call_id: str
+    name: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTurn:
+    """A turn of the transcript is new or has changed."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """End the call, once. `say` is for the carrier to speak first, when the agent itself no longer can."""
+
+    outcome: str
+    reason: str
+    say: str | None = None
+
+
+Command = (
+    PlayAudio
+    | SendMark
+    | ClearPlayout
+    | AppendAudio
+    | TruncateTurn
+    | DeleteTurn
+    | AddMessage
+    | SendToolOutput
+    | RequestResponse
+    | CancelResponse
+    | RunTool
+    | ReportTurn
+    | EndCall
+)
+Commands = tuple[Command, ...]
+NOTHING: Commands = ()

@@ -1,0 +1,15 @@
+"""Requests to a model that are written once and read in two places: by the model and by the embedded engine."""
+
+from __future__ import annotations
+
+_SAY_EXACTLY = "Say the following to the caller now, word for word, and nothing before or after it:\n\n"
+
+
+def say_exactly(text: str) -> str:
+    """Instructions for one response that speaks `text` and nothing else, as far as a model obeys."""
+    return _SAY_EXACTLY + text
+
+
+def words_to_say(instructions: str) -> str | None:
+    """The text of `say_exactly`, or None: an engine that speaks text itself needs no model to obey."""
+    return instructions.removeprefix(_SAY_EXACTLY) if instructions.startswith(_SAY_EXACTLY) else None

@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket server. The only package that imports FastAPI."""
