@@ -1,0 +1,351 @@
+# ruff: noqa: RUF009 -- `_setting` is dataclasses.field with a description
+"""Settings: the only place that reads the environment.
+
+Each setting is one field of `Settings`: its variable, default, meaning and parser stand together, and the
+tables of README.md and .env.example are checked against them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+OURS = "PHONEAGENT_"
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. `problems` holds one line for each, without any secret's value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+# Parsers: text to value, or a ValueError that completes the sentence "<VARIABLE> …".
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _secret(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("holds spaces, line breaks or special characters; copy it again")
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return value.lower()
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 86_400:  # NaN fails this too
+        raise ValueError("must be a number of seconds from 0 to 86400")
+    return seconds
+
+
+def _region(value: str) -> str:
+    if not (len(value) == 2 and value.isascii() and value.isalpha()):
+        raise ValueError("must be a country's two letters, for example US")
+    return value.upper()
+
+
+def _url(value: str) -> str:
+    """An http or https address, without a slash at its end."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        usable = False
+    if not usable or parts.query or parts.fragment or any(c.isspace() for c in value):
+        raise ValueError("must be an address that begins with https:// or http://, without ? or #")
+    if parts.username is not None:
+        raise ValueError("must not hold a user name or password")
+    return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    """The origin that Twilio dials, lower-case as it is in signed addresses."""
+    url = _url(value)
+    parts = urlsplit(url)
+    if parts.path:
+        raise ValueError("must be an origin without a path, for example https://voice.example.com")
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise ValueError("must begin with https:// (http:// is for this machine only)")
+    return url.lower()
+
+
+def _setting(
+    variable: str,
+    parse: Callable[[str], object],
+    description: str,
+    default: object = None,
+    *,
+    shown: str = "",
+) -> Any:
+    """A field of `Settings`; `shown` is the default as the documentation words it."""
+    secret = parse is _secret
+    metadata = {"variable": variable, "parse": parse, "description": description, "shown": shown}
+    return field(default=default, repr=not secret, metadata=metadata | {"secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says, checked. None is a setting that was not made."""
+
+    # who answers
+    engine: Literal["openai", "azure", "local"] = _setting(
+        "PHONEAGENT_ENGINE",
+        _one_of("auto", "openai", "azure", "local"),
+        "What holds the conversation: `openai`, `azure`, `local` (no key needed), or `auto`: "
+        "`openai` with a key, else `local`.",
+        "auto",
+    )
+    agents: Path = _setting("PHONEAGENT_AGENTS", _path, "Folder of the agent files.", Path("agents"))
+    region: str | None = _setting(
+        "PHONEAGENT_REGION",
+        _region,
+        "Country of the numbers in agent files that are written without `+`, for example `US`.",
+    )
+    openai_api_key: str | None = _setting("OPENAI_API_KEY", _secret, "Key for OpenAI's Realtime API.")
+    openai_base_url: str = _setting(
+        "OPENAI_BASE_URL",
+        _url,
+        "Where the Realtime API is; another server with the same protocol may stand there, without a key.",
+        OPENAI_BASE_URL,
+    )
+    azure_openai_endpoint: str | None = _setting(
+        "AZURE_OPENAI_ENDPOINT",
+        _url,
+        "Azure OpenAI resource, `https://<resource>.openai.azure.com`; an agent's `model` is a deployment.",
+    )
+    azure_openai_api_key: str | None = _setting("AZURE_OPENAI_API_KEY", _secret, "Key of that resource.")
+    realtime_format: Literal["auto", "pcmu", "pcm"] = _setting(
+        "PHONEAGENT_REALTIME_FORMAT",
+        _one_of("auto", "pcmu", "pcm"),
+        "Audio of the session: `pcmu` (the telephone's own), `pcm` (24 kHz, converted), "
+        "or `auto`: `pcmu`, and `pcm` for a server that refuses it.",
+        "auto",
+    )
+    # the telephone
+    public_url: str | None = _setting(
+        "PHONEAGENT_PUBLIC_URL",
+        _origin,
+        "The https origin under which Twilio reaches this service.",
+        shown="this machine only",
+    )
+    twilio_auth_token: str | None = _setting(
+        "TWILIO_AUTH_TOKEN",
+        _secret,
+        "Proves that a request is Twilio's. Without it only this machine itself is served.",
+    )
+    twilio_auth_token_next: str | None = _setting(
+        "PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT",
+        _secret,
+        "A second accepted token, while the first is being replaced.",
+    )
+    # the service
+    host: str = _setting("PHONEAGENT_HOST", _text, "Address to listen on.", "127.0.0.1")
+    port: int = _setting(
+        "PHONEAGENT_PORT", _whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000
+    )
+    max_calls: int = _setting("PHONEAGENT_MAX_CALLS", _whole(1, 100_000), "Calls at the same time.", 100)
+    drain_s: float = _setting(
+        "PHONEAGENT_DRAIN_S", _seconds, "Seconds that running calls may go on for after SIGTERM.", 600.0
+    )
+    data: Path = _setting("PHONEAGENT_DATA", _path, "Folder for what calls leave behind.", Path("data"))
+    log: Literal["human", "json"] | None = _setting(
+        "PHONEAGENT_LOG",
+        _one_of("human", "json"),
+        "Form of the log lines, `human` or `json`.",
+        shown="`human` in a terminal, else `json`",
+    )
+    log_level: str = _setting(
+        "PHONEAGENT_LOG_LEVEL",
+        _one_of("debug", "info", "warning", "error"),
+        "`debug`, `info`, `warning` or `error`.",
+        "info",
+    )
+    prices: Path | None = _setting(
+        "PHONEAGENT_PRICES", _path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
+    )
+    # the embedded engine
+    llm_url: str | None = _setting(
+        "PHONEAGENT_LLM_URL",
+        _url,
+        "OpenAI-compatible server that thinks for the embedded engine, for example `http://127.0.0.1:11434/v1`.",
+        shown="the agent's `dialogue`",
+    )
+    llm_model: str | None = _setting("PHONEAGENT_LLM_MODEL", _text, "Its model.")
+    llm_api_key: str | None = _setting("PHONEAGENT_LLM_API_KEY", _secret, "Its key, if it wants one.")
+    stt_url: str | None = _setting(
+        "PHONEAGENT_STT_URL",
+        _url,
+        "OpenAI-compatible server that recognises speech for it (`/audio/transcriptions`).",
+        shown="pocketsphinx",
+    )
+    stt_model: str | None = _setting("PHONEAGENT_STT_MODEL", _text, "Its model.")
+    stt_api_key: str | None = _setting("PHONEAGENT_STT_API_KEY", _secret, "Its key, if it wants one.")
+    tts_url: str | None = _setting(
+        "PHONEAGENT_TTS_URL",
+        _url,
+        "OpenAI-compatible server that speaks for it (`/audio/speech`).",
+        shown="espeak-ng",
+    )
+    tts_model: str | None = _setting("PHONEAGENT_TTS_MODEL", _text, "Its model.")
+    tts_voice: str | None = _setting("PHONEAGENT_TTS_VOICE", _text, "Its voice.", shown="the agent's `voice`")
+    tts_api_key: str | None = _setting("PHONEAGENT_TTS_API_KEY", _secret, "Its key, if it wants one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as the documentation shows it. `default` is empty where there is none."""
+
+    name: str
+    variable: str
+    default: str
+    description: str
+    secret: bool
+
+
+def described() -> tuple[Setting, ...]:
+    """All settings, in the order of the documentation."""
+    return tuple(
+        Setting(
+            name=f.name,
+            variable=f.metadata["variable"],
+            default=f.metadata["shown"] or _shown(f.default),
+            description=f.metadata["description"],
+            secret=f.metadata["secret"],
+        )
+        for f in fields(Settings)
+    )
+
+
+def _shown(default: object) -> str:
+    if default is None or default is MISSING:
+        return ""
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """The settings of this process, from `environ` (default: os.environ) and from the file `dotenv`.
+
+    A variable that is already set wins over the file, which need not exist; an empty one counts as not set.
+    Raises SettingsError with every problem at once.
+    """
+    given = {**_read(dotenv), **(os.environ if environ is None else environ)}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for f in fields(Settings):
+        variable, value = f.metadata["variable"], given.get(f.metadata["variable"], "").strip()
+        if not value:
+            continue
+        try:
+            values[f.name] = f.metadata["parse"](value)
+        except ValueError as error:
+            hidden = f.metadata["secret"] or "@" in value  # an address may hold a password
+            got = "" if hidden else f", got {value!r}"
+            problems.append(f"{variable} {error}{got}")
+    problems += _misspelt(given)
+    if not problems:
+        problems = _contradictions(values)
+    if problems:
+        raise SettingsError(problems)
+    values["engine"] = _engine(values)
+    return Settings(**values)
+
+
+def _read(dotenv: Path | None) -> dict[str, str]:
+    if dotenv is None or not dotenv.exists():
+        return {}
+    try:
+        # interpolation would read a "$" in a secret as a variable
+        found = dotenv_values(dotenv, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError([f"{dotenv} cannot be read: {reason}"]) from error
+    return {name: value or "" for name, value in found.items()}
+
+
+def _misspelt(given: Mapping[str, str]) -> list[str]:
+    """Variables of ours that nothing reads and that look like one that is read."""
+    known = [f.metadata["variable"] for f in fields(Settings)]
+    return [
+        f"{variable} is not a setting; did you mean {near[0]}?"
+        for variable in sorted(given)
+        if variable.startswith(OURS) and variable not in known
+        if (near := difflib.get_close_matches(variable, known, n=1, cutoff=0.9))
+    ]
+
+
+def _engine(values: Mapping[str, Any]) -> str:
+    engine: str = values.get("engine", "auto")
+    if engine == "auto":
+        return "openai" if "openai_api_key" in values else "local"
+    return engine
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with values that are each fine."""
+
+    def missing(name: str) -> bool:
+        return name not in values
+
+    problems = []
+    engine = _engine(values)
+    elsewhere = values.get("openai_base_url", OPENAI_BASE_URL) != OPENAI_BASE_URL
+    if engine == "openai" and missing("openai_api_key") and not elsewhere:
+        problems.append(
+            "OPENAI_API_KEY must be set for PHONEAGENT_ENGINE=openai (or use local, which needs no key)"
+        )
+    if engine == "azure":
+        problems += [
+            f"{name.upper()} must be set for PHONEAGENT_ENGINE=azure"
+            for name in ("azure_openai_endpoint", "azure_openai_api_key")
+            if missing(name)
+        ]
+    if missing("twilio_auth_token") and not missing("twilio_auth_token_next"):
+        problems.append("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT")
+    for part in ("llm", "stt", "tts"):
+        if missing(f"{part}_url"):
+            problems += [
+                f"{OURS}{part.upper()}_URL must be set with {OURS}{name.upper()}"
+                for name in (f"{part}_model", f"{part}_voice", f"{part}_api_key")
+                if not missing(name)
+            ]
+        elif missing(f"{part}_model"):
+            problems.append(f"{OURS}{part.upper()}_MODEL must name the model of {OURS}{part.upper()}_URL")
+    return problems
