@@ -1,0 +1,119 @@
+"""Twilio's voice webhook: the call it announces, and the TwiML that answers it. Pure.
+
+https://www.twilio.com/docs/voice/twiml. TwiML is built by Twilio's library, which escapes what it is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from twilio.twiml.voice_response import Connect, VoiceResponse  # type: ignore[import-untyped]
+
+_CALL_SID = re.compile(r"CA[0-9a-f]{32}")
+_FIELDS = frozenset({"CallSid", "AccountSid", "From", "To", "Direction"})
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# <Say> wants a region; for these languages it is not the language's own code.
+_REGIONS = {
+    "ar": "ar-AE",
+    "cs": "cs-CZ",
+    "da": "da-DK",
+    "el": "el-GR",
+    "en": "en-US",
+    "he": "he-IL",
+    "hi": "hi-IN",
+    "ja": "ja-JP",
+    "ko": "ko-KR",
+    "nb": "nb-NO",
+    "no": "nb-NO",
+    "sv": "sv-SE",
+    "uk": "uk-UA",
+    "vi": "vi-VN",
+    "zh": "cmn-CN",
+}
+
+
+class WebhookError(ValueError):
+    """A webhook without what every call's has. Says which field, not what was in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A call as the webhook announces it. Numbers are E.164, `client:…`, a SIP URI, or words if withheld."""
+
+    call_sid: str
+    account_sid: str
+    caller: str = field(repr=False)  # From: who placed the call
+    called: str = field(repr=False)  # To
+    direction: str  # inbound, outbound-api, outbound-dial, trunking-…
+    parameters: Mapping[str, str] = field(repr=False, default_factory=dict)  # all other fields
+
+    @property
+    def outbound(self) -> bool:
+        """Whether we placed the call."""
+        return self.direction.startswith("outbound")
+
+    @property
+    def human(self) -> str:
+        """The number of the person: whoever is not us."""
+        return self.called if self.outbound else self.caller
+
+    @property
+    def number(self) -> str:
+        """Our own number, which says which agent speaks."""
+        return self.caller if self.outbound else self.called
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> IncomingCall:
+        """Read the fields of the webhook. Raises WebhookError if one that matters is missing or malformed."""
+        call_sid = params.get("CallSid", "")
+        if not _CALL_SID.fullmatch(call_sid):
+            raise WebhookError("CallSid must be CA and 32 hexadecimal digits")
+        if not params.get("To"):
+            raise WebhookError("To is missing")
+        return cls(
+            call_sid,
+            params.get("AccountSid", ""),
+            params.get("From", ""),
+            params["To"],
+            params.get("Direction", "inbound"),
+            {name: value for name, value in params.items() if name not in _FIELDS},
+        )
+
+
+def connect(stream_url: str, token: str, action_url: str, apology: str, language: str) -> str:
+    """TwiML that opens the media stream. What to do after it is asked of `action_url`, else apologize."""
+    response = VoiceResponse()
+    verb = Connect(action=action_url, method="POST")
+    verb.stream(url=stream_url).parameter(name="token", value=token)
+    response.append(verb)
+    response.say(_text(apology), language=_locale(language))
+    response.hangup()
+    return str(response)
+
+
+def hang_up(say: str | None = None, language: str | None = None) -> str:
+    """TwiML that ends the call, after saying something if there is something to say."""
+    response = VoiceResponse()
+    if say:
+        response.say(_text(say), language=_locale(language or "en"))
+    response.hangup()
+    return str(response)
+
+
+def reject(reason: Literal["busy", "rejected"] = "busy") -> str:
+    """TwiML that refuses the call unanswered, which costs nobody anything."""
+    response = VoiceResponse()
+    response.reject(reason=reason)
+    return str(response)
+
+
+def _text(text: str) -> str:
+    """Without the characters that XML has no way to write."""
+    return _NOT_XML.sub("", text)
+
+
+def _locale(language: str) -> str:
+    return language if "-" in language else _REGIONS.get(language, f"{language}-{language.upper()}")
