@@ -14,6 +14,11 @@ class Line:
     text: str
     exact: bool = True
 
+    @property
+    def spoken(self) -> str | None:
+        """The words, for somebody else to speak; None where only the agent could find them."""
+        return self.text if self.exact else None
+
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:

@@ -226,4 +226,3 @@ Event = (
     | ToolFinished
     | HangUpRequested
 )
-

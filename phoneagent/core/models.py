@@ -6,8 +6,10 @@ Sources: OpenAI's model pages and deprecations page, as of November 2026; see do
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Literal, get_args
 
-VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
+Voice = Literal["alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"]
+VOICES: tuple[str, ...] = get_args(Voice)
 SPEECH_API_VOICES = ("fable", "nova", "onyx")  # a Realtime session that is given one of these speaks noise
 
 WARN_BEFORE = timedelta(days=90)
@@ -29,6 +31,7 @@ _SHUT_DOWN: dict[str, tuple[date, str]] = {
     "gpt-4o-mini-transcribe": (_TRANSCRIBE_2025, "gpt-live-transcribe"),
     "gpt-4o-mini-transcribe-2025-12-15": (_TRANSCRIBE_2025, "gpt-live-transcribe"),
 }
+_NO_KEYWORDS = ("gpt-realtime-whisper", *(model for model in _SHUT_DOWN if "realtime" not in model))
 _NOT_REASONING = ("gpt-realtime-1.5", *(model for model in _SHUT_DOWN if "realtime" in model))
 _OTHER_PROTOCOL = ("gpt-live", "gpt-realtime-translate", "gpt-realtime-whisper")
 
@@ -41,6 +44,11 @@ def reasons(model: str) -> bool:
 def speaks_realtime(model: str) -> bool:
     """Whether the model holds a conversation over the Realtime protocol."""
     return not model.startswith(_OTHER_PROTOCOL)
+
+
+def transcription_takes(model: str, option: Literal["keywords", "prompt"]) -> bool:
+    """Whether a transcription with this model may be given `keywords` or a `prompt`."""
+    return model not in _NO_KEYWORDS if option == "keywords" else model != "gpt-realtime-whisper"
 
 
 def shut_down_notice(model: str, today: date) -> str | None:

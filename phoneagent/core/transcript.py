@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -12,7 +12,8 @@ class Turn:
 
     `text` is what the caller said, or what of the agent's words was heard; `unheard` is the rest of them.
     `at_s` counts from the start of the call. `latency_ms` is the silence before an agent's turn: from the end of
-    the caller's speech to the first audio played. `final` turns do not change any more.
+    the caller's speech to the first audio played. `final` turns do not change any more, except that words of an
+    interrupted turn may still be added to the unheard ones.
     """
 
     turn_id: str
@@ -23,3 +24,86 @@ class Turn:
     latency_ms: int | None = None
     interrupted: bool = False
     final: bool = False
+
+
+def split_heard(text: str, share: float) -> tuple[str, str]:
+    """Divide words into heard and unheard by the share of their audio that was heard.
+
+    No engine aligns its text with its audio, so the share of the audio is taken for the share of the letters, and
+    a word that was begun counts as unheard.
+    """
+    if share >= 1.0:
+        return text, ""
+    if share <= 0.0:
+        return "", text
+    end = int(len(text) * share)
+    if not text[end].isspace():
+        end = text.rfind(" ", 0, end) + 1
+    return text[:end].rstrip(), text[end:].lstrip()
+
+
+class Transcript:
+    """The turns of a call.
+
+    Items are chained to the one before them as the session says, not in the order of arrival: the caller's words
+    are written down by a separate recognition that may come after the agent's answer to them.
+    """
+
+    def __init__(self) -> None:
+        self._order: list[str] = []  # every item of the conversation, also those that nobody says
+        self._turns: dict[str, Turn] = {}
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns that hold words, in order."""
+        found = (self._turns.get(turn_id) for turn_id in self._order)
+        return tuple(turn for turn in found if turn is not None and (turn.text or turn.unheard))
+
+    def link(self, turn_id: str, after: str | None) -> None:
+        """Place an item behind another; at the end if that one is not known."""
+        if turn_id in self._order:
+            if after is None or after not in self._order:
+                return
+            self._order.remove(turn_id)
+        if after is not None and after in self._order:
+            self._order.insert(self._order.index(after) + 1, turn_id)
+        else:
+            self._order.append(turn_id)
+
+    def open(self, turn_id: str, speaker: Literal["caller", "agent"], at_s: float) -> Turn:
+        """The turn of that id; a new one, at the end, if there is none."""
+        turn = self._turns.get(turn_id)
+        if turn is None:
+            turn = self._turns[turn_id] = Turn(turn_id, speaker, at_s=at_s)
+            if turn_id not in self._order:
+                self._order.append(turn_id)
+        return turn
+
+    def caller_said(self, turn_id: str, text: str, *, final: bool, at_s: float) -> Turn:
+        """Add a piece of the caller's words, or (final) replace them by the whole."""
+        turn = self.open(turn_id, "caller", at_s)
+        return self._put(replace(turn, text=text if final else turn.text + text, final=final))
+
+    def agent_says(self, turn_id: str, text: str, at_s: float) -> Turn:
+        """Add a piece of the agent's words; nobody has heard it yet."""
+        turn = self.open(turn_id, "agent", at_s)
+        return self._put(replace(turn, unheard=turn.unheard + text))
+
+    def begun(self, turn_id: str, at_s: float, latency_ms: int | None) -> Turn:
+        """Note that the caller begins to hear a turn."""
+        return self._put(replace(self.open(turn_id, "agent", at_s), at_s=at_s, latency_ms=latency_ms))
+
+    def heard_out(self, turn_id: str, at_s: float) -> Turn:
+        """Note that the caller has heard a turn to its end."""
+        turn = self.open(turn_id, "agent", at_s)
+        return self._put(replace(turn, text=turn.text + turn.unheard, unheard="", final=True))
+
+    def cut(self, turn_id: str, share: float, at_s: float) -> Turn:
+        """Note that a turn was interrupted after `share` (0-1) of its audio was heard."""
+        turn = self.open(turn_id, "agent", at_s)
+        text, unheard = split_heard(turn.text + turn.unheard, share)
+        return self._put(replace(turn, text=text, unheard=unheard, interrupted=True, final=True))
+
+    def _put(self, turn: Turn) -> Turn:
+        self._turns[turn.turn_id] = turn
+        return turn

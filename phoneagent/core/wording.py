@@ -13,3 +13,16 @@ def say_exactly(text: str) -> str:
 def words_to_say(instructions: str) -> str | None:
     """The text of `say_exactly`, or None: an engine that speaks text itself needs no model to obey."""
     return instructions.removeprefix(_SAY_EXACTLY) if instructions.startswith(_SAY_EXACTLY) else None
+
+
+_KEYPAD = "[The caller typed on the keypad] "
+
+
+def keypad(digits: str) -> str:
+    """The caller's message that tells a model which keys were pressed."""
+    return _KEYPAD + digits
+
+
+def digits_typed(text: str) -> str | None:
+    """The digits of a `keypad` message, or None."""
+    return text.removeprefix(_KEYPAD) if text.startswith(_KEYPAD) else None

@@ -1,0 +1,586 @@
+"""The bridge between a caller and a session: it is told what happened and answers what to do about it.
+
+Plain code without I/O. Whoever runs it passes each event with the time (seconds, of any monotonic clock), carries
+out the commands in their order before passing the next event, and calls `tick` when `deadline` has come.
+
+The conversation is here; how much of it was heard is in `playout`, who may speak next in `responses`, what was said
+in `transcript`, how a call comes to its end in `farewell`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from phoneagent.core import audio
+from phoneagent.core import commands as do
+from phoneagent.core import events as on
+from phoneagent.core.agents import Agent
+from phoneagent.core.commands import NOTHING, Command, Commands
+from phoneagent.core.dtmf import DigitCollector
+from phoneagent.core.errors import Problem, Reaction, reaction_to, retry_after_s
+from phoneagent.core.farewell import Farewell
+from phoneagent.core.playout import Playout, Progress
+from phoneagent.core.responses import ANSWER, Request, Responses
+from phoneagent.core.silence import ENDLESS_SPEECH_S, SilenceWatch
+from phoneagent.core.timers import Timers
+from phoneagent.core.transcript import Transcript
+from phoneagent.core.wording import keypad
+
+END_CALL = "end_call"
+
+HELD_FRAMES = 500  # 10 s of the caller's first words, while the session is being set up
+MARK_OVERDUE_S = 2.0  # a mark that is later than this behind its audio is not coming back
+UNANSWERED_S = 2.0  # after the caller's speech, the time that a session has to answer it by itself
+RESPONSE_OVERDUE_S = 10.0  # a request that was neither granted nor refused
+REFUSED_PAUSE_S = 0.25
+MOST_RETRIES = 2
+LONGEST_RETRY_S = 8.0  # nobody stays on a silent line for longer
+
+_GOODBYE_SAID = "The call ends when your goodbye has been heard, unless the caller goes on talking."
+_SAY_GOODBYE = "Say goodbye to the caller now, in a few words. The call then ends."
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a call lost or had to mend, for its record."""
+
+    held_frames_dropped: int = 0
+    stale_audio_dropped: int = 0
+    barge_ins: int = 0
+    truncations_refused: int = 0
+    responses_failed: int = 0
+    errors: int = 0
+
+
+class CallBridge:
+    """One call: its caller, its session, and what happens next."""
+
+    def __init__(self, agent: Agent, began: float) -> None:
+        """`began`: when the call did, in the time of `receive`."""
+        self.agent = agent
+        self.transcript = Transcript()
+        self.counters = Counters()
+        self.ended: do.EndCall | None = None
+        self._began = began
+        self._playout = Playout()
+        self._responses = Responses()
+        self._timers = Timers()
+        self._digits = DigitCollector(agent.dtmf)
+        self._silence = SilenceWatch(agent.idle)
+        self._farewell: Farewell | None = None
+        # the caller's side
+        self._streaming = False
+        self._held: deque[str] = deque(maxlen=HELD_FRAMES)  # the caller's audio, until the session is ready
+        self._early: list[on.AgentAudio | on.AgentTurnEnded] = []  # the agent's, until the stream is
+        self._speaking = False
+        self._speech_ended: float | None = None
+        self._voiced_ms: float | None = None  # of speech that may yet become a barge-in
+        # the session's side
+        self._session_ready = False
+        self._session_lost = False
+        self._greeting: str | None = None  # its response, until it was heard
+        self._silenced: set[str] = set()  # responses of which nothing more is played
+        self._cut_turns: set[str] = set()
+        self._cut_again: set[str] = set()
+        self._retries = 0
+        self._tools: dict[str, str] = {}  # the tool calls that run, and the responses that made them
+        self._owed: set[str] = set()  # responses of which tool outputs were posted, and not yet answered
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` wants to be called next; None: not before the next event."""
+        return self._timers.deadline
+
+    def receive(self, event: on.Event, now: float) -> Commands:
+        """Take note of an event. The answer is what has to be done, in this order, before the next event."""
+        if self.ended is not None:
+            return NOTHING
+        kind = type(event)
+        if kind is on.CallerAudio:
+            return self._caller_audio(event, now)  # type: ignore[arg-type]
+        commands = _HANDLERS[kind](self, event, now)
+        return commands if kind is on.AgentAudio else commands + self._settle(now)
+
+    def tick(self, now: float) -> Commands:
+        """Do what has fallen due."""
+        commands: Commands = NOTHING
+        for name in self._timers.take_due(now):
+            if self.ended is None:
+                commands += _TIMERS[name](self, now)
+        return commands + self._settle(now)
+
+    # The caller's leg
+
+    def _stream_started(self, _: on.StreamStarted, now: float) -> Commands:
+        self._streaming = True
+        limits = self.agent.limits
+        end = now + limits.max_minutes * 60
+        self._timers.set("limit", end)
+        if now < end - limits.warn_s:
+            self._timers.set("warning", end - limits.warn_s)
+        early, self._early = self._early, []
+        return tuple(command for event in early for command in _HANDLERS[type(event)](self, event, now))
+
+    def _stream_ended(self, _: on.StreamEnded, now: float) -> Commands:
+        if self._farewell is not None:
+            return self._end(self._farewell.outcome, self._farewell.reason, None, now)
+        return self._end("caller_hung_up", "the caller's stream ended", None, now)
+
+    def _caller_audio(self, event: on.CallerAudio, now: float) -> Commands:
+        if not self._session_ready:
+            if not self._session_lost:
+                self.counters.held_frames_dropped += len(self._held) == HELD_FRAMES
+                self._held.append(event.audio)
+            return NOTHING
+        append = do.AppendAudio(event.audio)
+        if self._voiced_ms is None or not audio.is_loud(event.audio):
+            return (append,)
+        self._voiced_ms += audio.duration_ms(event.audio)
+        if self._voiced_ms < (self.agent.barge_in.after_ms or 0):
+            return (append,)
+        return (*self._interrupt(now), append)
+
+    def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
+        digits = self._digits.press(event.digit)
+        if digits is None:
+            self._timers.set("digits", now + self.agent.dtmf.pause_s)
+            return NOTHING
+        return self._typed(digits)
+
+    def _digits_paused(self, now: float) -> Commands:
+        return self._typed(self._digits.take())
+
+    def _typed(self, digits: str) -> Commands:
+        self._timers.cancel("digits")
+        self._silence.caller_spoke()
+        if self._session_lost:
+            return NOTHING
+        self._responses.want(ANSWER)
+        return (do.AddMessage("user", keypad(digits)),)
+
+    def _mark_reached(self, event: on.MarkReached, now: float) -> Commands:
+        return self._progressed(self._playout.mark_reached(event.mark, now), now)
+
+    def _mark_overdue(self, now: float) -> Commands:
+        overdue = self._playout.dry_at + MARK_OVERDUE_S
+        if not self._playout.playing:
+            return NOTHING
+        if now < overdue:
+            self._timers.set("playout", overdue)
+            return NOTHING
+        return self._progressed(self._playout.assume_played(now), now)
+
+    def _progressed(self, progress: Progress, now: float) -> Commands:
+        turns = []
+        if progress.begun is not None:
+            latency_ms = None
+            if self._speech_ended is not None:
+                latency_ms, self._speech_ended = round((now - self._speech_ended) * 1000), None
+            turns.append(self.transcript.begun(progress.begun, self._at(now), latency_ms))
+        turns += [self.transcript.heard_out(turn_id, self._at(now)) for turn_id in progress.heard_out]
+        return tuple(do.ReportTurn(turn) for turn in turns)
+
+    # The session
+
+    def _session_is_ready(self, _: on.SessionReady, now: float) -> Commands:
+        if self._session_lost:
+            return NOTHING
+        self._session_ready = True
+        held = tuple(do.AppendAudio(frame) for frame in self._held)
+        self._held.clear()
+        if self.agent.greeting is not None:
+            self._responses.want(Request(self.agent.greeting))
+        return held
+
+    def _session_ended(self, event: on.SessionEnded, now: float) -> Commands:
+        self._lose_session(event.problem)
+        return NOTHING
+
+    def _session_errored(self, event: on.SessionErrored, now: float) -> Commands:
+        self.counters.errors += 1
+        if reaction_to(event.problem) in (Reaction.RECONNECT, Reaction.END):
+            self._lose_session(event.problem)
+        return NOTHING
+
+    def _lose_session(self, problem: Problem) -> None:
+        """The one place where a lost session is answered: with an apology, once what was said has been heard."""
+        self._session_ready, self._session_lost = False, True
+        self._held.clear()
+        self._tools.clear()
+        self._responses = Responses()
+        for name in ("overdue", "retry", "unanswered"):
+            self._timers.cancel(name)
+        if self._farewell is None or self._farewell.awaits is not None:
+            self._farewell = Farewell("failed", problem.code, say=self.agent.apology, firm=True)
+
+    def _turn_added(self, event: on.TurnAdded, now: float) -> Commands:
+        self.transcript.link(event.turn_id, event.after)
+        return NOTHING
+
+    def _caller_transcript(self, event: on.CallerTranscript, now: float) -> Commands:
+        if not event.text.strip():
+            return NOTHING
+        self._silence.caller_spoke()
+        turn = self.transcript.caller_said(event.turn_id, event.text, final=event.final, at_s=self._at(now))
+        return (do.ReportTurn(turn),)
+
+    def _agent_text(self, event: on.AgentText, now: float) -> Commands:
+        return (do.ReportTurn(self.transcript.agent_says(event.turn_id, event.text, self._at(now))),)
+
+    def _agent_audio(self, event: on.AgentAudio, now: float) -> Commands:
+        if event.response_id in self._silenced:
+            return self._stale_audio(event)
+        if not self._streaming:
+            self._early.append(event)
+            return NOTHING
+        mark = self._playout.add(event.response_id, event.turn_id, event.ms, now)
+        if not self._timers.is_set("playout"):
+            self._timers.set("playout", self._playout.dry_at + MARK_OVERDUE_S)
+        play = do.PlayAudio(event.audio)
+        return (play,) if mark is None else (do.SendMark(mark), play)
+
+    def _stale_audio(self, event: on.AgentAudio) -> Commands:
+        self.counters.stale_audio_dropped += 1
+        if event.turn_id in self._cut_turns:
+            return NOTHING
+        # Generated behind the turn that was interrupted: the session thinks that it was heard.
+        self._cut_turns.add(event.turn_id)
+        return (do.DeleteTurn(event.turn_id),)
+
+    def _agent_turn_ended(self, event: on.AgentTurnEnded, now: float) -> Commands:
+        if not self._streaming:
+            self._early.append(event)
+            return NOTHING
+        mark = self._playout.complete(event.turn_id)
+        return NOTHING if mark is None else (do.SendMark(mark),)
+
+    # Taking turns
+
+    @property
+    def _agent_speaks(self) -> bool:
+        return self._playout.playing or self._responses.active is not None
+
+    @property
+    def _protected(self) -> bool:
+        """Whether the caller can't stop what the agent says now."""
+        policy = self.agent.barge_in
+        return policy.after_ms is None or (policy.protect_greeting and self._greeting is not None)
+
+    def _speech_started(self, event: on.CallerStartedSpeaking, now: float) -> Commands:
+        self._speaking = self._responses.held = True
+        self._timers.cancel("unanswered")
+        self._timers.set("endless", now + ENDLESS_SPEECH_S)
+        if self._farewell is not None and self._farewell.interrupt():
+            self._timers.set("farewell", now + ENDLESS_SPEECH_S)
+        if not self._agent_speaks or self._protected:
+            return NOTHING
+        if self.agent.barge_in.after_ms:
+            self._voiced_ms = 0.0
+            return NOTHING
+        return self._interrupt(now)
+
+    def _speech_stopped(self, event: on.CallerStoppedSpeaking, now: float) -> Commands:
+        detection = self.agent.turn_detection
+        window_ms = (detection.silence_duration_ms or 0) if detection.type == "server_vad" else 0
+        self._speech_ended = now - window_ms / 1000
+        self._caller_is_silent(now)
+        return NOTHING
+
+    def _caller_turn_ended(self, event: on.CallerTurnEnded, now: float) -> Commands:
+        ignored = self._voiced_ms is not None and self._agent_speaks  # "mm-hm": the agent goes on
+        self._caller_is_silent(now)
+        if event.silent:
+            return NOTHING
+        self.transcript.open(event.turn_id, "caller", self._at(now))
+        self._silence.turn_ended()
+        if self.agent.transcription.model is None:
+            self._silence.caller_spoke()
+        if not self.agent.barge_in.by_session:
+            self._stop_holding(now)
+            if not ignored:
+                self._responses.want(ANSWER)
+        return NOTHING
+
+    def _caller_is_silent(self, now: float) -> None:
+        if not self._speaking:
+            return
+        self._speaking = False
+        self._silence.sound_ended(now)
+        self._timers.cancel("endless")
+        self._timers.set("unanswered", now + UNANSWERED_S)
+        if self._farewell is not None and self._farewell.interrupted:
+            self._timers.set("farewell", now + self._farewell.GRACE_S)
+
+    def _endless_speech(self, now: float) -> Commands:
+        self._caller_is_silent(now)
+        return NOTHING
+
+    def _stop_holding(self, now: float) -> Commands:
+        """Stop waiting for the session to answer the caller's speech by itself."""
+        self._timers.cancel("unanswered")
+        self._voiced_ms = None
+        self._responses.held = self._speaking
+        return NOTHING
+
+    def _interrupt(self, now: float) -> Commands:
+        """Stop the agent where the caller stopped hearing it, and tell the session so."""
+        self._voiced_ms = None
+        if not self._agent_speaks:
+            return NOTHING
+        self.counters.barge_ins += 1
+        self._greeting = None
+        commands: list[Command] = []
+        if self._playout.playing:
+            commands.append(do.ClearPlayout())
+        active = self._responses.active
+        if active is not None:
+            self._silenced.add(active)
+            if not self.agent.barge_in.by_session:
+                commands.append(do.CancelResponse(active))
+        return (*commands, *self._cut(now))
+
+    def _cut(self, now: float) -> Commands:
+        """Take what was not heard out of the playout, the conversation and the transcript."""
+        commands: list[Command] = []
+        for heard in self._playout.stop(now):
+            self._silenced.add(heard.response_id)
+            self._cut_turns.add(heard.turn_id)
+            heard_ms = int(heard.heard_ms)
+            if heard.complete and heard.heard_ms >= heard.received_ms:
+                turn = self.transcript.heard_out(heard.turn_id, self._at(now))
+            else:
+                turn = self.transcript.cut(heard.turn_id, heard.heard_ms / heard.received_ms, self._at(now))
+                cut = do.TruncateTurn(heard.turn_id, heard_ms) if heard_ms else do.DeleteTurn(heard.turn_id)
+                commands.append(cut)
+            commands.append(do.ReportTurn(turn))
+        return tuple(commands)
+
+    def _truncation_refused(self, event: on.TruncationRefused, now: float) -> Commands:
+        self.counters.truncations_refused += 1
+        if event.turn_id in self._cut_again:
+            return NOTHING
+        self._cut_again.add(event.turn_id)
+        return (do.TruncateTurn(event.turn_id, max(event.length_ms, 0)),)
+
+    # Responses and tools
+
+    def _response_started(self, event: on.ResponseStarted, now: float) -> Commands:
+        request = self._responses.asked
+        self._responses.started(event.response_id)
+        self._timers.cancel("overdue")
+        if request is None:  # the session answers the caller by itself, and sees all that we would have it answer
+            self._responses.drop_answer()
+            self._stop_holding(now)
+        elif request.line is not None and request.line is self.agent.greeting:
+            self._greeting = event.response_id
+        if self._farewell is not None and self._farewell.interrupted:
+            self._farewell = None
+            self._timers.cancel("farewell")
+        if request is not None and self._speaking and not self._protected:
+            # Asked for just before the caller began to speak: that will be answered instead.
+            self._silenced.add(event.response_id)
+            return (do.CancelResponse(event.response_id),)
+        return NOTHING
+
+    def _response_ended(self, event: on.ResponseEnded, now: float) -> Commands:
+        request = self._responses.ended(event.response_id)
+        if request is None:
+            return NOTHING
+        if event.status == "failed":
+            self._response_failed(event.problem or Problem("server_error"), request, now)
+            return NOTHING
+        self._retries = 0
+        if self._farewell is None:
+            return NOTHING
+        if self._farewell.tool_call_id is not None:
+            return self._post_goodbye(self._farewell.tool_call_id)
+        self._farewell.said(request)
+        return NOTHING
+
+    def _response_failed(self, problem: Problem, request: Request, now: float) -> None:
+        self.counters.responses_failed += 1
+        delay_s = retry_after_s(problem)
+        if delay_s is None:
+            delay_s = 0.5 * 2**self._retries
+        retriable = reaction_to(problem, otherwise=Reaction.RETRY) is Reaction.RETRY
+        if not retriable or self._retries >= MOST_RETRIES or delay_s > LONGEST_RETRY_S:
+            self._lose_session(problem)
+            return
+        self._retries += 1
+        self._responses.want(request)
+        self._pause_responses(now + delay_s)
+
+    def _response_refused(self, _: on.ResponseRefused, now: float) -> Commands:
+        self._responses.refused()
+        self._timers.cancel("overdue")
+        if self._responses.active is None:
+            self._pause_responses(now + REFUSED_PAUSE_S)
+        return NOTHING
+
+    def _response_overdue(self, now: float) -> Commands:
+        request, self._responses.asked = self._responses.asked, None
+        self._response_failed(Problem("timeout", "no response was begun"), request or ANSWER, now)
+        return NOTHING
+
+    def _pause_responses(self, until: float) -> None:
+        self._responses.paused = True
+        self._timers.set("retry", until)
+
+    def _retry(self, now: float) -> Commands:
+        self._responses.paused = False
+        return NOTHING
+
+    def _tool_called(self, event: on.ToolCalled, now: float) -> Commands:
+        if event.name == END_CALL and END_CALL in self.agent.tools:
+            return self._end_call(event)
+        self._tools[event.tool_call_id] = event.response_id
+        return (do.RunTool(event.tool_call_id, event.name, event.arguments),)
+
+    def _tool_finished(self, event: on.ToolFinished, now: float) -> Commands:
+        response_id = self._tools.pop(event.tool_call_id, None)
+        if response_id is None:
+            return NOTHING
+        self._owed.add(response_id)
+        return (do.SendToolOutput(event.tool_call_id, event.output),)
+
+    def _settle_tools(self) -> bool:
+        """Want one answer when a response has ended and its last output is posted. False: outputs are missing."""
+        running = set(self._tools.values())
+        for response_id in self._owed - running - {self._responses.active}:
+            self._owed.discard(response_id)
+            self._responses.want(ANSWER)
+        return not self._owed & running
+
+    # The end of the call
+
+    def _end_call(self, event: on.ToolCalled) -> Commands:
+        if self._farewell is not None:
+            return (do.SendToolOutput(event.tool_call_id, _GOODBYE_SAID),)
+        self._responses.drop_all()
+        self._farewell = Farewell("agent_hung_up", END_CALL, awaits=ANSWER, tool_call_id=event.tool_call_id)
+        # The same response may still go on to speak: whether goodbye was said shows at its end.
+        return NOTHING if event.response_id == self._responses.active else self._post_goodbye(event.tool_call_id)
+
+    def _post_goodbye(self, tool_call_id: str) -> Commands:
+        assert self._farewell is not None
+        self._farewell.tool_call_id = None
+        if self._playout.playing or self._early:
+            self._farewell.awaits = None
+            return (do.SendToolOutput(tool_call_id, _GOODBYE_SAID),)
+        self._responses.want(ANSWER)
+        return (do.SendToolOutput(tool_call_id, _SAY_GOODBYE),)
+
+    def _warn(self, now: float) -> Commands:
+        if self._farewell is None:
+            self._responses.want(Request(self.agent.limits.warning))
+        return NOTHING
+
+    def _time_is_up(self, now: float) -> Commands:
+        goodbye = self.agent.limits.goodbye
+        self._timers.set("farewell", now + Farewell.FIRM_S)
+        if self._farewell is None or self._farewell.awaits is not None:
+            self._say_goodbye(Farewell("time_limit", "max_minutes", goodbye.spoken, Request(goodbye), firm=True))
+        else:
+            self._farewell.firm = True
+        return NOTHING
+
+    def _silence_lasts(self, now: float) -> Commands:
+        self._responses.held = False
+        idle = self.agent.idle
+        assert idle is not None
+        if self._silence.prompt_again():
+            self._responses.want(Request(idle.prompt))
+        else:
+            self._say_goodbye(Farewell("caller_silent", "idle", idle.goodbye.spoken, Request(idle.goodbye)))
+        return NOTHING
+
+    def _say_goodbye(self, farewell: Farewell) -> None:
+        assert farewell.awaits is not None
+        self._farewell = farewell
+        self._responses.drop_all()
+        self._responses.want(farewell.awaits)
+
+    def _farewell_overdue(self, now: float) -> Commands:
+        farewell = self._farewell
+        assert farewell is not None
+        return self._end(farewell.outcome, farewell.reason, farewell.say, now)
+
+    def _hang_up_requested(self, event: on.HangUpRequested, now: float) -> Commands:
+        return self._end("hung_up", event.reason, None, now)
+
+    def _end(self, outcome: str, reason: str, say: str | None, now: float) -> Commands:
+        heard = tuple(command for command in self._cut(now) if type(command) is do.ReportTurn)
+        self._timers.clear()
+        self.ended = do.EndCall(outcome, reason, say)
+        return (*heard, self.ended)
+
+    # What follows from the state of the call, whichever event led to it
+
+    def _settle(self, now: float) -> Commands:
+        if self.ended is not None:
+            return NOTHING
+        if self._greeting not in (None, self._responses.active) and not (self._playout.playing or self._early):
+            self._greeting = None
+        commands: Commands = NOTHING
+        if self._settle_tools() and self._session_ready:
+            if self._farewell is not None and self._farewell.over:
+                self._responses.drop_all()
+            commands = self._responses.next()
+            if commands:
+                self._timers.set("overdue", now + RESPONSE_OVERDUE_S)
+        quiet = not (self._playout.playing or self._early or self._tools) and self._responses.idle
+        if self._farewell is not None and self._farewell.over and quiet:
+            return commands + self._end(self._farewell.outcome, self._farewell.reason, self._farewell.say, now)
+        waiting = quiet and self._streaming and self._session_ready and self._farewell is None
+        due = self._silence.due(now, quiet=waiting, sounding=self._speaking)
+        if due is None:
+            self._timers.cancel("idle")
+        else:
+            self._timers.set("idle", due)
+        return commands
+
+    def _at(self, now: float) -> float:
+        return now - self._began
+
+
+_HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands]] = {
+    on.StreamStarted: CallBridge._stream_started,
+    on.StreamEnded: CallBridge._stream_ended,
+    on.CallerAudio: CallBridge._caller_audio,
+    on.DigitPressed: CallBridge._digit_pressed,
+    on.MarkReached: CallBridge._mark_reached,
+    on.SessionReady: CallBridge._session_is_ready,
+    on.SessionEnded: CallBridge._session_ended,
+    on.SessionErrored: CallBridge._session_errored,
+    on.TurnAdded: CallBridge._turn_added,
+    on.CallerTranscript: CallBridge._caller_transcript,
+    on.AgentText: CallBridge._agent_text,
+    on.AgentAudio: CallBridge._agent_audio,
+    on.AgentTurnEnded: CallBridge._agent_turn_ended,
+    on.CallerStartedSpeaking: CallBridge._speech_started,
+    on.CallerStoppedSpeaking: CallBridge._speech_stopped,
+    on.CallerTurnEnded: CallBridge._caller_turn_ended,
+    on.TruncationRefused: CallBridge._truncation_refused,
+    on.ResponseStarted: CallBridge._response_started,
+    on.ResponseEnded: CallBridge._response_ended,
+    on.ResponseRefused: CallBridge._response_refused,
+    on.ToolCalled: CallBridge._tool_called,
+    on.ToolFinished: CallBridge._tool_finished,
+    on.HangUpRequested: CallBridge._hang_up_requested,
+}
+
+_TIMERS: dict[str, Callable[[CallBridge, float], Commands]] = {
+    "digits": CallBridge._digits_paused,
+    "playout": CallBridge._mark_overdue,
+    "endless": CallBridge._endless_speech,
+    "unanswered": CallBridge._stop_holding,
+    "overdue": CallBridge._response_overdue,
+    "retry": CallBridge._retry,
+    "idle": CallBridge._silence_lasts,
+    "warning": CallBridge._warn,
+    "limit": CallBridge._time_is_up,
+    "farewell": CallBridge._farewell_overdue,
+}

@@ -1,0 +1,108 @@
+"""The sequencer of responses: the one place that asks a session to speak, one response at a time.
+
+Two things can be wanted: an `answer` to what the conversation holds by now (a caller's turn, tool outputs, digits),
+and lines that the service wants said (greeting, prompt, warning, goodbye). Any number of wishes for an answer are
+one wish. While a response is active, while one has been asked for, and while the caller speaks, wishes wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from phoneagent.core.agents import Line
+from phoneagent.core.commands import NOTHING, AddMessage, Commands, RequestResponse
+from phoneagent.core.wording import say_exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A response that is to be asked for: a line to say, or (None) an answer to the conversation."""
+
+    line: Line | None = None
+
+    def commands(self) -> Commands:
+        """What asks the session for it."""
+        if self.line is None:
+            return (RequestResponse(),)
+        if self.line.exact:
+            return (RequestResponse(say_exactly(self.line.text)),)
+        # As a message, because a response's own instructions would replace the agent's.
+        return AddMessage("system", self.line.text), RequestResponse()
+
+
+ANSWER = Request()
+
+
+class Responses:
+    """What the session generates, has been asked for, and is to be asked for."""
+
+    def __init__(self) -> None:
+        self.active: str | None = None
+        self.active_request: Request | None = None  # None: the session began it by itself
+        self.asked: Request | None = None
+        self.held = False  # the caller speaks: the session will answer that first
+        self.paused = False  # a refusal or a failure asks for a moment's patience
+        self._answer_wanted = False
+        self._lines: deque[Line] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response is being generated or has been asked for."""
+        return self.active is not None or self.asked is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on and nothing is wanted."""
+        return not (self.busy or self._answer_wanted or self._lines)
+
+    def want(self, request: Request) -> None:
+        """Have a response asked for as soon as that is allowed."""
+        if request.line is None:
+            self._answer_wanted = True
+        else:
+            self._lines.append(request.line)
+
+    def drop_answer(self) -> None:
+        """Forget the wish for an answer: the session is about to give it anyway."""
+        self._answer_wanted = False
+
+    def drop_all(self) -> None:
+        """Forget all wishes."""
+        self._answer_wanted = False
+        self._lines.clear()
+
+    def next(self) -> Commands:
+        """Ask for the next response that is wanted, if one may be asked for now."""
+        if self.busy or self.held or self.paused or not (self._answer_wanted or self._lines):
+            return NOTHING
+        if self._answer_wanted:
+            self._answer_wanted = False
+            self.asked = ANSWER
+        else:
+            self.asked = Request(self._lines.popleft())
+        return self.asked.commands()
+
+    def started(self, response_id: str) -> None:
+        """Note that the session generates a response, which sees all that the conversation holds by now."""
+        self.active, self.active_request, self.asked = response_id, self.asked, None
+
+    def refused(self) -> None:
+        """Note that a request was refused because a response is active: it is wanted again when that ends."""
+        request = self.asked or self.active_request
+        if request is None:
+            return
+        if self.asked is None:  # what is active is not what we had asked for
+            self.active_request = None
+        self.asked = None
+        if request.line is None:
+            self._answer_wanted = True
+        else:
+            self._lines.appendleft(request.line)
+
+    def ended(self, response_id: str) -> Request | None:
+        """Note the end of a response. Returns what it had been asked for, to ask again if it failed."""
+        if response_id != self.active:
+            return None
+        request, self.active, self.active_request = self.active_request, None, None
+        return request or ANSWER
