@@ -1,0 +1,127 @@
+"""Imports point one way; docs/architecture.md draws the arrows."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import PACKAGE, ROOT, imports, modules, where
+
+LEAVES = {"core", "settings", "telemetry", "prices", "__init__"}
+ROOMS = {"twilio", "engines", "tools", "store", "local", "agents", "simulate"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "settings": set(),
+    "telemetry": set(),
+    "prices": {"core"},
+    "__init__": set(),
+    **{room: {"core"} for room in ROOMS},
+    "calls": {"core"} | ROOMS,
+    "web": {"core", "calls"} | ROOMS,
+    "app": LEAVES | ROOMS | {"calls", "web"},
+    "demo": LEAVES | ROOMS | {"calls", "web", "app"},
+    "cli": LEAVES | ROOMS | {"calls", "web", "app", "demo"},
+    "__main__": {"cli"},
+}
+MAY_IMPORT["simulate"] |= {"twilio"}  # the fake phone signs and reads as Twilio does
+MAY_IMPORT["local"] |= {"agents"}  # the dialogue that it speaks from
+
+ONLY_IN = {  # package: who may import it
+    "twilio": {"twilio"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "dotenv": {"settings"},
+}
+
+NOT_IN_CORE = {"asyncio", "socket", "time", "random", "secrets", "os", "threading", "subprocess", "pathlib", "io"}
+
+ENVIRONMENT = {"environ", "environb", "getenv", "putenv"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def room_of(imported: str) -> str | None:
+    """The room that a full name lies in, None if it is not ours."""
+    parts = imported.split(".")
+    if parts[0] != "phoneagent":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in MAY_IMPORT else "__init__"
+
+
+def test_every_room_has_its_arrows() -> None:
+    assert {room(path) for path in modules()} <= MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    mine = room(path)
+    allowed = MAY_IMPORT[mine] | {mine, "__init__"}
+    for node, name in imports(path):
+        other = room_of(name)
+        assert other is None or other in allowed, (
+            f"{where(path, node)} imports {name}: {mine} may import {', '.join(sorted(allowed))}"
+        )
+        if mine == "local" and other == "agents":
+            assert name.startswith("phoneagent.agents.dialogue"), f"{where(path, node)}: only the dialogue"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_foreign_package_has_its_place(path: Path) -> None:
+    mine = room(path)
+    for node, name in imports(path):
+        package = name.split(".")[0]
+        places = ONLY_IN.get(package)
+        assert places is None or mine in places, f"{where(path, node)}: {package} belongs to {', '.join(places or ())}"
+        if mine == "core":
+            ours_or_standard = package == "phoneagent" or package in sys.stdlib_module_names
+            assert ours_or_standard, f"{where(path, node)}: core/ imports the standard library only, not {package}"
+            assert package not in NOT_IN_CORE, f"{where(path, node)}: core/ is pure, {package} is not"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_settings_reads_the_environment(path: Path) -> None:
+    if room(path) == "settings":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr=attr) if attr in ENVIRONMENT:
+                pytest.fail(f"{where(path, node)} reads os.{attr}: settings.py does that")
+            case ast.ImportFrom(module="os", names=names) if ENVIRONMENT & {alias.name for alias in names}:
+                pytest.fail(f"{where(path, node)} imports from os what only settings.py may read")
+
+
+IMPORT_ALL = """
+import importlib, logging, sys, threading
+
+FORBIDDEN = {"socket.__new__", "socket.connect", "socket.bind", "subprocess.Popen", "os.system", "os.mkdir"}
+
+def watch(event, arguments):
+    if event in FORBIDDEN:
+        raise SystemExit(f"{module} does {event} on import")
+
+handlers = logging.getLogger().handlers[:]
+module = ""
+sys.addaudithook(watch)
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+    if threading.active_count() > 1:
+        raise SystemExit(f"{module} starts a thread on import")
+    if logging.getLogger().handlers != handlers:
+        raise SystemExit(f"{module} sets up logging on import")
+"""
+
+
+def test_importing_a_module_only_defines_things() -> None:
+    """All modules in a fresh process, where an import that opens or starts something is refused."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules()]
+    names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,52 @@
+"""What README.md, .env.example and docs/ say is what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from phoneagent import settings
+from tests.house.tree import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def settings_table() -> str:
+    rows = [f"| `{s.variable}` | {s.default} | {s.description} |" for s in settings.described()]
+    return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def test_the_readme_shows_every_setting() -> None:
+    assert settings_table() in README, f"README.md should hold this table:\n\n{settings_table()}"
+
+
+def test_the_example_file_names_every_setting_once_and_no_other() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE)
+    assert sorted(named) == sorted(s.variable for s in settings.described())
+
+
+def test_the_example_file_as_it_stands_is_a_service_for_this_machine() -> None:
+    assert settings.load({}, ROOT / ".env.example") == settings.load({}, None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_make_targets_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", " ".join(code(page.read_text(encoding="utf-8")))))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target} does not exist"
+
+
+def code(text: str) -> list[str]:
+    """What stands in code fences and between backquotes."""
+    fenced = re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
+    return [*fenced, *re.findall(r"`[^`\n]+`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))]
