@@ -1,0 +1,134 @@
+"""The configuration of a session: what is asked for, and whether it is what the server confirmed.
+
+OpenAI Realtime API, `session.update`: the session object of type "realtime".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from phoneagent.core.agents import Agent, ToolSpec, Transcription, TurnDetection
+from phoneagent.core.errors import Problem
+from phoneagent.engines.realtime.targets import AudioFormat
+
+_FORMATS: dict[AudioFormat, dict[str, Any]] = {
+    "pcmu": {"type": "audio/pcmu"},  # with a rate, which Live requires here, the update would be refused
+    "pcm": {"type": "audio/pcm", "rate": 24000},
+}
+
+# gpt-realtime-2, -2.1, -2.1-mini, also in the middle of a deployment's name; not gpt-realtime-2025-08-28.
+_REASONING_MODEL = re.compile(r"gpt-realtime-[2-9](\.\d+)?(?!\d)")
+
+_TRANSCRIBES_WITH_HINTS = frozenset({"gpt-live-transcribe", "gpt-transcribe"})
+_TRANSCRIBES_WITHOUT_PROMPT = frozenset({"gpt-realtime-whisper"})
+
+
+def session_update(
+    agent: Agent,
+    prompt: str,
+    tools: tuple[ToolSpec, ...],
+    audio_format: AudioFormat,
+    *,
+    dialogue: bool = False,
+) -> dict[str, Any]:
+    """The `session` object for an agent; its `dialogue` too for the embedded engine, whose extension it is.
+
+    A server takes such an object whole or, for one field that it does not like, not at all.
+    """
+    session: dict[str, Any] = {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": prompt,
+        "audio": {
+            "input": {
+                "format": _FORMATS[audio_format],
+                "noise_reduction": {"type": agent.noise_reduction} if agent.noise_reduction else None,
+                "transcription": _transcription(agent.transcription, agent.language),
+                "turn_detection": _turn_detection(agent.turn_detection, by_session=agent.barge_in.by_session),
+            },
+            "output": {"format": _FORMATS[audio_format], "voice": agent.voice, "speed": agent.speed},
+        },
+        "tools": [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            }
+            for tool in tools
+        ],
+        "tool_choice": (
+            agent.tool_choice
+            if agent.tool_choice in ("auto", "none", "required")
+            else {"type": "function", "name": agent.tool_choice}
+        ),
+        "max_output_tokens": agent.max_output_tokens or "inf",
+        "truncation": (
+            agent.truncation
+            if isinstance(agent.truncation, str)
+            else {"type": "retention_ratio", "retention_ratio": agent.truncation}
+        ),
+    }
+    if agent.reasoning and _REASONING_MODEL.search(agent.model):
+        session["reasoning"] = {"effort": agent.reasoning}
+    if dialogue and agent.dialogue is not None:
+        session["dialogue"] = agent.dialogue
+    return session
+
+
+def _transcription(transcription: Transcription, language_of_agent: str) -> dict[str, Any] | None:
+    if transcription.model is None:
+        return None
+    config: dict[str, Any] = {"model": transcription.model}
+    language = (transcription.language or language_of_agent).partition("-")[0]  # ISO 639-1
+    if transcription.model in _TRANSCRIBES_WITH_HINTS:
+        config["languages"] = [language]
+        if transcription.keywords:
+            config["keywords"] = list(transcription.keywords)
+    else:
+        config["language"] = language
+    if transcription.prompt and transcription.model not in _TRANSCRIBES_WITHOUT_PROMPT:
+        config["prompt"] = transcription.prompt
+    return config
+
+
+def _turn_detection(detection: TurnDetection, *, by_session: bool) -> dict[str, Any]:
+    names = (
+        ("threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms")
+        if detection.type == "server_vad"
+        else ("eagerness",)
+    )
+    config = {name: value for name in names if (value := getattr(detection, name)) is not None}
+    # Both or neither: a session that interrupts and doesn't answer falls silent at every noise.
+    return {"type": detection.type, **config, "create_response": by_session, "interrupt_response": by_session}
+
+
+def confirm(config: Mapping[str, Any], requested: Mapping[str, Any]) -> Problem | None:
+    """What is wrong with the configuration in `session.updated`: the first wrong audio format, or None."""
+    for direction in ("input", "output"):
+        wanted = _format_name(requested, direction)
+        found = _format_name(config, direction)
+        if found != wanted:
+            return Problem(
+                "format_mismatch",
+                f"asked for {wanted}, the session has {found or 'not said which'}",
+                f"session.audio.{direction}.format",
+            )
+    return None
+
+
+def _format_name(config: Mapping[str, Any], direction: str) -> str | None:
+    value: Any = config
+    for key in ("audio", direction, "format"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+        return None
+    # G.711 is 8 kHz whatever is said; PCM without a rate is at the protocol's 24 kHz.
+    return f"{value['type']} at {value.get('rate', 24000)} Hz" if value["type"] == "audio/pcm" else value["type"]
+
+
+def refuses_format(problem: Problem) -> bool:
+    """Whether a refused `session.update` was refused for its audio formats."""
+    return "format" in (problem.param or "") or "audio/pcmu" in problem.message
