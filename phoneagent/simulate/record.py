@@ -1,0 +1,101 @@
+"""What a simulated call left behind: how it ended, who was heard when, how long the caller waited, a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from phoneagent.simulate.audio import lay_out, write_stereo_wav
+from phoneagent.simulate.caller import CallerSide
+from phoneagent.simulate.line import PhoneLine
+from phoneagent.simulate.playout import Chunk
+
+Outcome = Literal["caller hung up", "agent hung up", "dropped", "transferred", "rejected", "failed"]
+
+_PAUSE_S = 0.3  # a shorter silence is a pause within one turn
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A stretch of the agent's speech, as it was played."""
+
+    began_at: float
+    ended_at: float
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """A call, from the webhook to its end; it grows while the call is running. Times are of the phone's clock.
+
+    `streams` holds one line for each media stream of the call, mostly one. `said` is what the carrier's own
+    voice said (<Say>), `dialled` whom the call was transferred to, `requests` the webhooks with their HTTP
+    status, and `problems` what a caller would complain about or Twilio's debugger would show.
+    """
+
+    call_sid: str
+    caller: CallerSide
+    began_at: float
+    outcome: Outcome | None = None
+    ended_at: float | None = None
+    streams: list[PhoneLine] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    dialled: tuple[str, ...] = ()
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def line(self) -> PhoneLine:
+        """The latest media stream; an error if the call never had one."""
+        if not self.streams:
+            raise LookupError(f"the call has no media stream; its problems: {self.problems or 'none'}")
+        return self.streams[-1]
+
+    @property
+    def duration_s(self) -> float | None:
+        """From dialling to the end, once there is one."""
+        return None if self.ended_at is None else self.ended_at - self.began_at
+
+    @property
+    def agent_turns(self) -> list[Heard]:
+        """What was heard of the agent, in stretches without a pause of more than 0.3 s."""
+        return [turn for stream in self.streams for turn in agent_turns(stream.playout.chunks)]
+
+    @property
+    def latencies_ms(self) -> list[float | None]:
+        """For each thing the caller said: from the end of the speech to the first agent audio *played* after it.
+
+        None where the agent did not answer before the caller spoke again, or was still speaking on.
+        """
+        said = self.caller.utterances
+        turns = self.agent_turns
+        answers: list[float | None] = []
+        for n, one in enumerate(said):
+            until = said[n + 1].began_at if n + 1 < len(said) else float("inf")
+            began = next((turn.began_at for turn in turns if one.ended_at <= turn.began_at <= until), None)
+            answers.append(None if began is None else (began - one.ended_at) * 1000)
+        return answers
+
+    def save_recording(self, path: Path) -> None:
+        """Write a stereo WAV: the caller left, what was played of the agent right, silence where there was none."""
+        if not self.streams:
+            return
+        began_at = self.streams[0].began_at
+        tracks = [(stream.began_at, *stream.tracks()) for stream in self.streams]
+        left = lay_out(((at, caller) for at, caller, _ in tracks), began_at)
+        right = lay_out(((at, agent) for at, _, agent in tracks), began_at)
+        write_stereo_wav(path, left, right)
+
+
+def agent_turns(chunks: Iterable[Chunk]) -> list[Heard]:
+    """The stretches of played audio that no pause of more than 0.3 s divides."""
+    turns: list[Heard] = []
+    for chunk in chunks:
+        if not chunk.length:
+            continue
+        if turns and chunk.begins_at - turns[-1].ended_at <= _PAUSE_S:
+            turns[-1] = Heard(turns[-1].began_at, chunk.ends_at)
+        else:
+            turns.append(Heard(chunk.begins_at, chunk.ends_at))
+    return turns

@@ -1,0 +1,63 @@
+"""The smallest service that a phone can call: fixed TwiML, and a coroutine for the media stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+Conversation = Callable[[WebSocket], Awaitable[None]]
+
+
+@dataclass
+class TinyService:
+    """Answers /incoming and /after with the given documents; `{origin}` in them is its own ws:// origin."""
+
+    incoming: str
+    after: str = "<Response><Hangup/></Response>"
+    conversation: Conversation | None = None
+    url: str = ""
+    requests: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+
+    async def webhook(self, request: Request) -> Response:
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        self.requests.append((request.url.path, dict(request.headers), form))
+        document = self.incoming if request.url.path == "/incoming" else self.after
+        return Response(document.replace("{origin}", "ws" + self.url.removeprefix("http")), media_type="text/xml")
+
+    async def stream(self, socket: WebSocket) -> None:
+        self.requests.append((socket.url.path, dict(socket.headers), {}))
+        if self.conversation is None:
+            await socket.close()
+            return
+        await socket.accept()
+        await self.conversation(socket)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[TinyService]:
+        routes = [
+            Route("/incoming", self.webhook, methods=["POST"]),
+            Route("/after", self.webhook, methods=["POST"]),
+            WebSocketRoute("/media-stream", self.stream),
+        ]
+        config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        try:
+            yield self
+        finally:
+            server.should_exit = True
+            await task
