@@ -13,7 +13,7 @@ COPY phoneagent phoneagent
 RUN uv pip install --no-deps .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home --home-dir /app phoneagent \
+RUN useradd --user-group --uid 10001 --no-create-home --home-dir /app phoneagent \
  && install -d -o phoneagent -g phoneagent /data
 COPY --from=build /opt/phoneagent /opt/phoneagent
 WORKDIR /app
@@ -25,7 +25,7 @@ ENV PATH=/opt/phoneagent/bin:$PATH \
     PHONEAGENT_HOST=0.0.0.0 \
     PHONEAGENT_DATA=/data \
     PHONEAGENT_LOG=json
-USER 10001:10001
+USER 10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
