@@ -1,0 +1,33 @@
+"""What `phoneagent check` shows: who answers which number, and everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from phoneagent.agents.directory import AgentDirectory
+from phoneagent.agents.numbers import EVERY_NUMBER
+from phoneagent.core.problems import FileProblem
+
+
+def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> RenderableType:
+    """A table of numbers and agents, and below it the problems, with those of other files (`further`)."""
+    table = Table("number", "agent", "model", "voice", "tools", "version", box=None, pad_edge=False)
+    rows = [(number, agent) for agent in directory.agents.values() for number in agent.numbers or ("",)]
+    for number, agent in sorted(rows, key=lambda row: (row[0] in ("", EVERY_NUMBER), row[0], row[1].name)):
+        said = {EVERY_NUMBER: "every other", "": "(by name only)"}.get(number, number)
+        table.add_row(said, agent.name, agent.model, agent.voice, ", ".join(agent.tools), agent.version)
+    problems = sorted([*directory.problems, *further])
+    lines = [Text(str(problem), style="red" if problem.severity == "error" else "yellow") for problem in problems]
+    errors = sum(problem.severity == "error" for problem in problems)
+    verdict = _counted(errors, "error") if errors else "No errors."
+    if warnings := len(problems) - errors:
+        verdict += f" {_counted(warnings, 'warning')}"
+    return Group(table, Text(), *lines, Text(verdict, style="red" if errors else "green"))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}."

@@ -1,0 +1,115 @@
+"""The agents of a folder: who answers which number, kept up to date while their files change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from watchfiles import awatch
+
+from phoneagent.agents.claims import settle
+from phoneagent.agents.files import AgentFiles
+from phoneagent.agents.numbers import EVERY_NUMBER, e164
+from phoneagent.agents.validation import Rules
+from phoneagent.core.agents import Agent
+from phoneagent.core.problems import FileProblem
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_MS = 200  # an editor's save is several changes of the folder
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is known after a reload. Replaced as a whole, so that a reader never sees half of one."""
+
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    numbers: Mapping[str, Agent] = field(default_factory=dict)
+    problems: tuple[FileProblem, ...] = ()
+
+
+class AgentDirectory:
+    """The agents of `folder`, one `<name>.md` each; other files, README.md and names with _ or . in front are not.
+
+    `region` (ISO 3166, "US") is that of numbers without a country code. An agent that names none of `tools` is
+    refused; without them, tools are not checked. Reading answers from memory; `reload` reads the files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        region: str | None = None,
+        tools: Collection[str] | None = None,
+        today: Callable[[], date] = date.today,
+    ) -> None:
+        self.folder = folder
+        self._region = region
+        self._tools = tools
+        self._today = today
+        self._state = _State()
+        self._reloading = threading.Lock()
+        self.reload()
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents that answer now, by name."""
+        return self._state.agents
+
+    @property
+    def problems(self) -> tuple[FileProblem, ...]:
+        """Every problem that the files have now."""
+        return self._state.problems
+
+    def by_name(self, name: str) -> Agent | None:
+        """The agent of this name."""
+        return self._state.agents.get(name)
+
+    def for_number(self, number: str) -> Agent | None:
+        """Who answers a called number, written in any way; what is no number is answered by "*"."""
+        numbers = self._state.numbers
+        try:
+            return numbers.get(e164(number, self._region)) or numbers.get(EVERY_NUMBER)
+        except ValueError:
+            return numbers.get(EVERY_NUMBER)
+
+    def reload(self) -> tuple[FileProblem, ...]:
+        """Read the files again. Returns the problems that are new.
+
+        Blocks while it reads; other threads may go on asking. A file with an error keeps its last good version.
+        """
+        with self._reloading:
+            before = self._state
+            self._state = self._read(before)
+            return tuple(problem for problem in self._state.problems if problem not in before.problems)
+
+    async def watch(self) -> None:
+        """Log the problems, then keep up with the folder until cancelled, logging new ones once."""
+        _log(self.problems)
+        async for _ in awatch(self.folder, recursive=False, debounce=_SETTLE_MS):
+            _log(await asyncio.to_thread(self.reload))
+
+    def _read(self, before: _State) -> _State:
+        if not self.folder.is_dir():
+            return _State(problems=(FileProblem(self.folder.as_posix(), 0, 0, "there is no such folder"),))
+        files = AgentFiles(self.folder, Rules(self._region, self._tools, self._today()))
+        fresh = {name: agent for name in files.names if (agent := files.agent(name) or before.agents.get(name))}
+        agents, losers = settle(fresh, before.agents)
+        return _State(
+            agents,
+            {number: agent for agent in agents.values() for number in agent.numbers},
+            tuple(sorted([*files.problems(), *(files.claim_problem(claim) for claim in losers)])),
+        )
+
+
+def _log(problems: tuple[FileProblem, ...]) -> None:
+    for problem in problems:
+        logger.warning(
+            "agent file has a problem",
+            extra={"file": problem.file, "line": problem.line, "reason": problem.message},
+        )

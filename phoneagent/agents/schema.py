@@ -1,0 +1,56 @@
+"""The JSON Schema of the front matter: for editors, and for saying which key was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from phoneagent.agents.front_matter import FrontMatter
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema, JSON Schema draft 2020-12, with descriptions."""
+    return {"$schema": GenerateJsonSchema.schema_dialect} | FrontMatter.model_json_schema(
+        schema_generator=_WithoutTitles
+    )
+
+
+def keys_at(path: Sequence[str | int]) -> list[str]:
+    """The keys that the mapping at `path` may have."""
+    schema = _schema()
+    nodes = [schema]
+    for step in path:
+        nodes = [child for node in nodes for child in _children(node, step, schema)]
+    return [key for node in nodes for form in _forms(node, schema) for key in form.get("properties", {})]
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+_schema = cache(json_schema)
+
+
+def _forms(node: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The node itself and the forms that it may take."""
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    yield node
+    for form in node.get("anyOf", ()):
+        yield from _forms(form, schema)
+
+
+def _children(node: dict[str, Any], step: str | int, schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for form in _forms(node, schema):
+        if isinstance(step, int):
+            yield form.get("items", {})
+        elif step in form.get("properties", {}):
+            yield form["properties"][step]
+        else:
+            yield from form.get("patternProperties", {}).values()
+            if isinstance(others := form.get("additionalProperties"), dict):
+                yield others

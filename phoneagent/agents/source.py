@@ -1,0 +1,143 @@
+"""The text of an agent file: front matter and prompt, and where in the file each of their parts stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode
+
+from phoneagent.core.problems import FileProblem
+
+Place = tuple[int, int]
+_FENCE = re.compile(r"---[ \t]*")
+
+
+class SourceError(Exception):
+    """A file that can't be taken apart. `problem` says where and why."""
+
+    def __init__(self, problem: FileProblem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Source:
+    """An agent file taken apart. `front` holds plain values; `line` of the prompt counts from 1."""
+
+    file: str
+    content: bytes = field(repr=False)
+    front: dict[str, Any]
+    prompt: str = field(repr=False)
+    prompt_line: int
+    _marked: CommentedMap = field(repr=False)
+
+    def problem(self, place: Place, message: str) -> FileProblem:
+        """An error of this file."""
+        return FileProblem(self.file, *place, message)
+
+    def place(self, path: Sequence[str | int], *, of_key: bool = False) -> Place:
+        """Line and column of what stands at `path` in the front matter, or of what of it is there."""
+        node: Any = self._marked
+        line, column = 1, 0  # zero-based, as ruamel.yaml counts: the first line after the fence
+        for step in path:
+            if isinstance(node, CommentedMap) and step in node.lc.data:
+                at_end = of_key and step == path[-1]
+                line, column = node.lc.key(step) if at_end else node.lc.value(step)
+            elif isinstance(node, CommentedSeq) and step in node.lc.data:
+                line, column = node.lc.item(step)
+            else:  # missing, or merged in from an anchor
+                break
+            node = node[step]
+        return line + 1, column + 1
+
+
+def read(path: Path) -> Source:
+    """Read and take apart an agent file. Raises SourceError."""
+    file = path.as_posix()
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError(FileProblem(file, 0, 0, f"can't be read: {error.strerror}")) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SourceError(FileProblem(file, line, 0, "is not UTF-8 text; save it as UTF-8")) from error
+
+    lines = text.replace("\r\n", "\n").split("\n")
+    fences = [number for number, line in enumerate(lines) if _FENCE.fullmatch(line)]
+    if not fences or fences[0] != 0:
+        raise SourceError(FileProblem(file, 1, 0, "must begin with front matter between two lines of ---"))
+    if len(fences) < 2:
+        raise SourceError(FileProblem(file, 1, 0, "the front matter is not closed by a second line of ---"))
+    end = fences[1]
+    body = "\n".join(lines[end + 1 :])
+    leading = len(body) - len(body.lstrip())
+    marked = _parse(file, "\n".join(["", *lines[1:end]]))  # an empty first line keeps the file's line numbers
+    return Source(
+        file=file,
+        content=content,
+        front={str(key): _plain(value) for key, value in marked.items()},
+        prompt=body.strip(),
+        prompt_line=end + 2 + body.count("\n", 0, leading),
+        _marked=marked,
+    )
+
+
+class _Constructor(RoundTripConstructor):
+    """Reads +15550100 and 0301234 as the text that they are, not as numbers."""
+
+    def construct_yaml_int(self, node: ScalarNode) -> Any:
+        if re.match(r"\+|0\d", node.value):
+            return str(node.value)
+        return super().construct_yaml_int(node)
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
+
+
+def _parse(file: str, text: str) -> CommentedMap:
+    yaml = YAML()
+    yaml.Constructor = _Constructor
+    try:
+        front = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
+        raise SourceError(FileProblem(file, line, column, _reason(error, text.split("\n")))) from error
+    except YAMLError as error:  # a character that YAML doesn't allow
+        raise SourceError(FileProblem(file, 1, 0, f"not readable as YAML: {error}")) from error
+    if front is None:
+        return CommentedMap()
+    if not isinstance(front, CommentedMap):
+        raise SourceError(FileProblem(file, 2, 0, "the front matter must be lines of `key: value`"))
+    return front
+
+
+def _reason(error: MarkedYAMLError, lines: list[str]) -> str:
+    if isinstance(error, DuplicateKeyError):
+        found = re.search(r'duplicate key "(.*?)"', error.problem or "")
+        return f"the key {found[1]!r} is there twice" if found else "a key is there twice"
+    line = lines[error.problem_mark.line] if error.problem_mark else ""
+    if re.search(r"[:\[,-]\s*\*\s*([],]|$)", line):
+        return 'write "*" in quotes'
+    return f"not readable as YAML: {error.problem}"
+
+
+def _plain(value: Any) -> Any:
+    """The value without the parser's own classes."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
