@@ -33,9 +33,7 @@ class SignatureCheck:
         self._origin = public_url.rstrip("/")
         self._validators = tuple(RequestValidator(token) for token in auth_tokens if token)
 
-    def webhook(
-        self, raw_path: str, raw_query: str, params: Mapping[str, str], signature: str | None
-    ) -> bool:
+    def webhook(self, raw_path: str, raw_query: str, params: Mapping[str, str], signature: str | None) -> bool:
         """Whether a webhook is Twilio's.
 
         `raw_path` and `raw_query` as they were on the wire. `params` are the form fields of a POST, the empty

@@ -20,9 +20,7 @@ class StreamTokens:
     ) -> None:
         self._clock = clock
         self._random = random
-        self._issued: dict[
-            str, tuple[str, float]
-        ] = {}  # by CallSid, oldest first: the token, when it expires
+        self._issued: dict[str, tuple[str, float]] = {}  # by CallSid, oldest first: the token, when it expires
 
     def __len__(self) -> int:
         return len(self._issued)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from twilio.twiml.voice_response import Connect, VoiceResponse  # type: ignore[import-untyped]
+from twilio.twiml import voice_response  # type: ignore[import-untyped]
 
 _CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 _FIELDS = frozenset({"CallSid", "AccountSid", "From", "To", "Direction"})
@@ -83,20 +83,54 @@ class IncomingCall:
         )
 
 
-def connect(stream_url: str, token: str, action_url: str, apology: str, language: str) -> str:
-    """TwiML that opens the media stream. What to do after it is asked of `action_url`, else apologize."""
-    response = VoiceResponse()
-    verb = Connect(action=action_url, method="POST")
-    verb.stream(url=stream_url).parameter(name="token", value=token)
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Answer the call: open a media stream, which proves itself with this token."""
+
+    token: str = field(repr=False)
+    apology: str  # what the caller hears if the stream cannot be opened
+    language: str  # BCP 47, of the apology
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Do not answer the call; with `say`, answer it only to say why, which the caller pays for."""
+
+    reason: Literal["busy", "rejected"] = "busy"
+    say: str | None = None
+    language: str | None = None
+
+
+Answer = Connect | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the caller hears after the stream, before the line is hung up."""
+
+    say: str | None = None
+    language: str = "en"
+
+
+def connect(answer: Connect, stream_url: str, action_url: str) -> str:
+    """TwiML that opens the media stream; Twilio then asks `action_url` how to go on, or apologizes for us."""
+    response = voice_response.VoiceResponse()
+    verb = voice_response.Connect(action=action_url, method="POST")
+    verb.stream(url=stream_url).parameter(name="token", value=answer.token)
     response.append(verb)
-    response.say(_text(apology), language=_locale(language))
+    response.say(_text(answer.apology), language=_locale(answer.language))
     response.hangup()
     return str(response)
 
 
+def refuse(answer: Refuse) -> str:
+    """TwiML that hangs up with a reason, or does not answer at all, which costs nobody anything."""
+    return hang_up(answer.say, answer.language) if answer.say else reject(answer.reason)
+
+
 def hang_up(say: str | None = None, language: str | None = None) -> str:
     """TwiML that ends the call, after saying something if there is something to say."""
-    response = VoiceResponse()
+    response = voice_response.VoiceResponse()
     if say:
         response.say(_text(say), language=_locale(language or "en"))
     response.hangup()
@@ -104,8 +138,8 @@ def hang_up(say: str | None = None, language: str | None = None) -> str:
 
 
 def reject(reason: Literal["busy", "rejected"] = "busy") -> str:
-    """TwiML that refuses the call unanswered, which costs nobody anything."""
-    response = VoiceResponse()
+    """TwiML that does not answer the call."""
+    response = voice_response.VoiceResponse()
     response.reject(reason=reason)
     return str(response)
 

@@ -7,7 +7,6 @@ needed: TCP keeps the order. Unknown events and fields are tolerated, for Twilio
 from __future__ import annotations
 
 import re
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ class WireError(ValueError):
     """A message that no Media Stream sends. Says what is wrong, and nothing of what it held."""
 
 
-class ForeignStream(WireError):
+class ForeignStreamError(WireError):
     """A message of another stream than the one that this socket began with."""
 
 
@@ -55,7 +54,7 @@ class StreamOpening:
 def parse(message: bytes | memoryview | str, stream_sid: str | None = None) -> Event | StreamOpening | None:
     """What a message says; None if it says nothing to us.
 
-    With `stream_sid`, a message of another stream raises ForeignStream. Raises WireError for a malformed one.
+    With `stream_sid`, a message of another stream raises ForeignStreamError. Raises WireError for a malformed one.
     """
     if len(message) > MAX_MESSAGE:
         raise WireError(f"message of {len(message)} bytes, at most {MAX_MESSAGE} are accepted")
@@ -63,7 +62,7 @@ def parse(message: bytes | memoryview | str, stream_sid: str | None = None) -> E
         said = orjson.loads(message)
         event = said["event"]
         if stream_sid is not None and event != "connected" and said["streamSid"] != stream_sid:
-            raise ForeignStream(f"{_name(event)} message of another stream")
+            raise ForeignStreamError(f"{_name(event)} message of another stream")
         if event == "media":  # first, because it is nearly all of them
             media = said["media"]
             return CallerAudio(_checked_audio(media["payload"])) if media["track"] == "inbound" else None
@@ -109,11 +108,11 @@ class Encoder:
 
 
 def _checked_audio(payload: Any) -> str:
-    if not isinstance(payload, str) or len(payload) > MAX_PAYLOAD:
-        raise WireError(f"media payload is not text of at most {MAX_PAYLOAD} characters")
+    if not isinstance(payload, str) or not 0 < len(payload) <= MAX_PAYLOAD:
+        raise WireError(f"media payload is not text of 1 to {MAX_PAYLOAD} characters")
     try:
         a2b_base64(payload, strict_mode=True)
-    except (Base64Error, ValueError) as error:  # ValueError: characters beyond ASCII
+    except ValueError as error:
         raise WireError("media payload is not base64") from error
     return payload
 

@@ -1,0 +1,135 @@
+"""The HTTP side of the service: Twilio's webhooks, the portable media route, health."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from phoneagent.twilio import webhook
+from phoneagent.twilio.signature import websocket_url
+from phoneagent.twilio.webhook import Connect, IncomingCall, WebhookError
+from phoneagent.web.drain import Drain
+from phoneagent.web.guard import Guard, LoopbackOnly, RequestHead
+from phoneagent.web.media import serve_media
+from phoneagent.web.ports import Switchboard
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 64 * 1024  # bytes
+BODY_WITHIN_S = 10.0
+MAX_FIELDS = 500
+
+Form = ImmutableMultiDict[str, str]
+
+
+def create_app(switchboard: Switchboard, public_url: str, guard: Guard, drain: Drain) -> FastAPI:
+    """The ASGI application. `public_url` is the origin that Twilio sees, of which the TwiML's URLs are made.
+
+    Runs on any ASGI server; `web.server` adds what only ours does, and is the one that begins the `drain`.
+    """
+    app = FastAPI(title="phoneagent", docs_url=None, redoc_url=None, openapi_url=None)
+    stream_url = websocket_url(public_url, "/media-stream")
+    action_url = f"{public_url.rstrip('/')}/stream-ended"
+
+    @app.api_route("/incoming", methods=["GET", "POST"])
+    async def incoming(request: Request) -> Response:
+        params = await _signed_params(request, guard)
+        if drain.begun:
+            return _twiml(webhook.reject("busy"))
+        answer = switchboard.answer(IncomingCall.parse(params))
+        if isinstance(answer, Connect):
+            return _twiml(webhook.connect(answer, stream_url, action_url))
+        return _twiml(webhook.refuse(answer))
+
+    @app.post("/stream-ended")
+    async def stream_ended(request: Request) -> Response:
+        params = await _signed_params(request, guard)
+        ending = switchboard.after_stream(IncomingCall.parse(params).call_sid)
+        return _twiml(webhook.hang_up(ending.say, ending.language))
+
+    @app.post("/status", status_code=204)
+    async def status(request: Request) -> None:
+        switchboard.status(await _signed_params(request, guard))
+
+    @app.websocket("/media-stream")
+    @app.websocket("/media-stream/")
+    async def media_stream(websocket: WebSocket) -> None:
+        await serve_media(websocket, guard, switchboard.admit)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        reasons = (["draining"] if drain.begun else []) + switchboard.reasons_not_ready()
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    @app.exception_handler(WebhookError)
+    async def bad_webhook(request: Request, error: Exception) -> Response:
+        log.warning("webhook not understood", extra={"path": request.url.path, "reason": str(error)})
+        return Response(f"{error}\n", 400, media_type="text/plain")
+
+    if isinstance(guard, LoopbackOnly):
+        app.add_middleware(_LoopbackMiddleware, guard=guard)
+    return app
+
+
+class _LoopbackMiddleware:
+    """Refuses every request from outside of this machine."""
+
+    def __init__(self, app: ASGIApp, guard: LoopbackOnly) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self._guard.serves(RequestHead.of(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await Response("Forbidden\n", 403, media_type="text/plain")(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})  # before accept, which makes it a 403
+
+
+async def _signed_params(request: Request, guard: Guard) -> Form:
+    """All parameters of a webhook, once it has proved to be one of ours.
+
+    Raises HTTPException: 400, 408, 413 for a body that is not read, 403 for a request that is not served.
+    """
+    form = _fields(await _body(request)) if request.method == "POST" else Form()
+    if not guard.webhook(RequestHead.of(request.scope), form):
+        raise HTTPException(403)
+    return Form([*request.query_params.multi_items(), *form.multi_items()])
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    except ClientDisconnect:
+        raise HTTPException(400) from None
+    return bytes(body)
+
+
+def _fields(body: bytes) -> Form:
+    try:
+        return Form(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise HTTPException(400, "the body is not a form of at most 500 fields in UTF-8") from None
+
+
+def _twiml(document: str) -> Response:
+    return Response(document, media_type="text/xml")

@@ -1,0 +1,10 @@
+"""The end of a service that lets its callers finish."""
+
+from __future__ import annotations
+
+
+class Drain:
+    """Whether the service is coming to its end: calls go on, none is answered."""
+
+    def __init__(self) -> None:
+        self.begun = False

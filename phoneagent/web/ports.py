@@ -1,0 +1,36 @@
+"""What the web needs of the calls, and the values they exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from phoneagent.twilio.leg import MediaStream, Receive
+from phoneagent.twilio.webhook import Answer, Ending, IncomingCall
+from phoneagent.twilio.wire import StreamOpening
+
+
+class Switchboard(Protocol):
+    """Connects callers to agents. Nothing in it waits: it is asked on the event loop."""
+
+    @property
+    def live_calls(self) -> int:
+        """How many calls are answered and not over, those whose stream is still to come among them."""
+
+    def answer(self, call: IncomingCall) -> Answer:
+        """How to answer a call. Asked again with the same CallSid, it says the same."""
+
+    def admit(self, opening: StreamOpening, leg: MediaStream) -> Receive | None:
+        """The call that a media stream belongs to, or None for a stream that no call was told to open."""
+
+    def after_stream(self, call_sid: str) -> Ending:
+        """What the caller, if still there, hears after the stream."""
+
+    def status(self, params: Mapping[str, str]) -> None:
+        """Take note of a status callback."""
+
+    def reasons_not_ready(self) -> list[str]:
+        """Why no call can be answered; empty if all is well."""
+
+    def end_calls(self, reason: str) -> None:
+        """Begin to end all calls."""

@@ -1,0 +1,100 @@
+"""The server: uvicorn on one port, with picows for the media streams, and an end that waits for the callers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from types import FrameType
+from typing import Any, cast
+
+import uvicorn
+from fastapi import FastAPI
+
+from phoneagent.twilio.wire import MAX_MESSAGE
+from phoneagent.web.drain import Drain
+from phoneagent.web.guard import Guard
+from phoneagent.web.lobby import Lobby
+from phoneagent.web.ports import Switchboard
+from phoneagent.web.protocol import Gate, GatedHttpProtocol
+
+log = logging.getLogger(__name__)
+
+LAST_WORDS_S = 3.0  # after the last call: Twilio asks how to go on, and must find us
+
+
+class DrainServer(uvicorn.Server):
+    """A server that a first SIGTERM or SIGINT lets run until its calls are over, and a second one ends at once.
+
+    uvicorn's own way is to close every socket at once. After a drain the process can exit with 0.
+    """
+
+    def __init__(self, config: uvicorn.Config, switchboard: Switchboard, drain: Drain, drain_s: float) -> None:
+        super().__init__(config)
+        self._switchboard = switchboard
+        self._drain = drain
+        self._drain_s = drain_s
+        self._deadline = 0.0
+        self._last_live = float("-inf")
+        self._ending = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self._drain.begun:
+            self._drain.begun = True
+            self._deadline = time.monotonic() + self._drain_s
+            log.info("draining: no new calls", extra={"live_calls": self._switchboard.live_calls})
+        else:
+            self.force_exit = True
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._drain.begun:
+            self._check_drain(time.monotonic())
+        return await super().on_tick(counter)
+
+    def _check_drain(self, now: float) -> None:
+        if self._switchboard.live_calls:
+            self._last_live = now
+            if now >= self._deadline + LAST_WORDS_S:
+                self.should_exit = True
+            elif now >= self._deadline and not self._ending:
+                self._ending = True
+                log.warning("drain time is over: ending calls", extra={"live_calls": self._switchboard.live_calls})
+                self._switchboard.end_calls("the service is shutting down")
+        elif now >= self._last_live + LAST_WORDS_S:
+            self.should_exit = True
+
+
+def create_server(
+    app: FastAPI,
+    switchboard: Switchboard,
+    guard: Guard,
+    drain: Drain,
+    *,
+    host: str,
+    port: int,
+    drain_s: float,
+) -> DrainServer:
+    """The server for an app of `create_app`, to which switchboard, guard and drain belong too.
+
+    Run it with `run()`, or `await serve()` on a loop of your own; logging is left as it is.
+    """
+    logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
+    protocol = partial(GatedHttpProtocol, Gate(guard, switchboard.admit, Lobby()))
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=cast(Any, protocol),
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
+        ws_per_message_deflate=False,  # a few bytes would become megabytes; Twilio does not ask for it
+        proxy_headers=False,  # what they say is anybody's to choose, so nothing here depends on it
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+    )
+    return DrainServer(config, switchboard, drain, drain_s)

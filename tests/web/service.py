@@ -1,0 +1,196 @@
+"""The real server on a free port, with a switchboard that writes down what happens."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+import uvicorn
+import websockets
+
+from phoneagent.core.commands import ClearPlayout, PlayAudio, SendMark
+from phoneagent.core.events import CallerAudio, DigitPressed, Event, StreamEnded
+from phoneagent.twilio.leg import MediaStream
+from phoneagent.twilio.signature import sign
+from phoneagent.twilio.tokens import StreamTokens
+from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall
+from phoneagent.twilio.wire import StreamOpening
+from phoneagent.web.app import create_app
+from phoneagent.web.drain import Drain
+from phoneagent.web.guard import Guard, guard_for
+from phoneagent.web.server import create_server
+
+TOKEN = "12345"
+PUBLIC_URL = "https://phone.example"
+CALL_SID = "CA" + "0" * 32
+STREAM_SID = "MZ" + "0" * 32
+FORM = {
+    "CallSid": CALL_SID,
+    "AccountSid": "AC" + "0" * 32,
+    "From": "+15551230000",
+    "To": "+15550100",
+    "Direction": "inbound",
+    "CallerName": "",
+}
+FRAME = "/" * 216  # 20 ms of silence
+WITHIN_S = 5
+
+
+class Switchboard:
+    """Answers every call, and echoes: each frame is played, each digit marked, `*` clears, `#` closes."""
+
+    def __init__(self) -> None:
+        self.clock = 1000.0
+        self.tokens = StreamTokens(clock=lambda: self.clock)
+        self.answers: dict[str, Answer] = {}
+        self.legs: dict[str, MediaStream] = {}
+        self.events: list[Event] = []
+        self.ended = asyncio.Event()
+        self.reasons: list[str] = []
+        self.statuses: list[dict[str, str]] = []
+        self.ending = Ending()
+        self.told_to_end: list[str] = []
+
+    @property
+    def live_calls(self) -> int:
+        return len(self.legs)
+
+    def answer(self, call: IncomingCall) -> Answer:
+        if call.call_sid not in self.answers:
+            self.answers[call.call_sid] = Connect(self.tokens.issue(call.call_sid), "Sorry.", "en")
+        return self.answers[call.call_sid]
+
+    def admit(self, opening: StreamOpening, leg: MediaStream) -> Any:
+        if not self.tokens.redeem(opening.parameters.get("token", ""), opening.call_sid):
+            return None
+        self.legs[opening.call_sid] = leg
+
+        def receive(event: Event) -> None:
+            self.events.append(event)
+            match event:
+                case CallerAudio(audio):
+                    leg.send(PlayAudio(audio))
+                case DigitPressed("*"):
+                    leg.send(ClearPlayout())
+                case DigitPressed("#"):
+                    leg.close()
+                case DigitPressed(digit):
+                    leg.send(SendMark(digit))
+                case StreamEnded():
+                    del self.legs[opening.call_sid]
+                    self.ended.set()
+
+        return receive
+
+    def after_stream(self, call_sid: str) -> Ending:
+        return self.ending
+
+    def status(self, params: Any) -> None:
+        self.statuses.append(dict(params))
+
+    def reasons_not_ready(self) -> list[str]:
+        return self.reasons
+
+    def end_calls(self, reason: str) -> None:
+        self.told_to_end.append(reason)
+        for leg in list(self.legs.values()):
+            leg.close()
+
+
+@dataclass
+class Service:
+    port: int
+    switchboard: Switchboard
+    guard: Guard
+    http: httpx.AsyncClient
+    server: uvicorn.Server
+    done: "asyncio.Task[None]" = field(repr=False)
+
+    async def post(self, path: str, form: dict[str, str], token: str = TOKEN, **headers: str) -> httpx.Response:
+        """A signed webhook."""
+        signed = {"X-Twilio-Signature": sign(token, PUBLIC_URL + path, form), **headers}
+        return await self.http.post(path, data=form, headers=signed)
+
+    def upgrade(self, path: str = "/media-stream", **headers: str) -> Any:
+        """A signed upgrade: `async with service.upgrade() as phone`."""
+        signature = sign(TOKEN, "wss://phone.example" + path, {})
+        return websockets.connect(
+            f"ws://127.0.0.1:{self.port}{path}",
+            additional_headers={"X-Twilio-Signature": signature, **headers},
+            user_agent_header="Twilio.TmeWs/1.0",
+            compression=None,
+            proxy=None,
+        )
+
+    def token(self, call_sid: str = CALL_SID) -> str:
+        return self.switchboard.tokens.issue(call_sid)
+
+
+@asynccontextmanager
+async def serving(
+    *, picows: bool = True, auth_tokens: tuple[str, ...] = (TOKEN,), drain_s: float = 60
+) -> AsyncIterator[Service]:
+    """The service; without picows it is as another ASGI server would run it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    switchboard, drain = Switchboard(), Drain()
+    guard = guard_for(PUBLIC_URL, auth_tokens)
+    app = create_app(switchboard, PUBLIC_URL, guard, drain)
+    server: uvicorn.Server
+    if picows:
+        server = create_server(app, switchboard, guard, drain, host="127.0.0.1", port=port, drain_s=drain_s)
+    else:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    done = asyncio.create_task(server.serve(sockets=[listener]))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        yield Service(port, switchboard, guard, http, server, done)
+        server.should_exit = True
+        await asyncio.wait_for(done, 10)
+
+
+def start(token: str, call_sid: str = CALL_SID, **media_format: Any) -> str:
+    return text(
+        event="start",
+        sequenceNumber="1",
+        start={
+            "accountSid": FORM["AccountSid"],
+            "streamSid": STREAM_SID,
+            "callSid": call_sid,
+            "tracks": ["inbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1} | media_format,
+            "customParameters": {"token": token},
+        },
+        streamSid=STREAM_SID,
+    )
+
+
+CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
+
+
+def media(payload: str = FRAME, stream_sid: str = STREAM_SID, track: str = "inbound") -> str:
+    return text(
+        event="media",
+        sequenceNumber="2",
+        media={"track": track, "chunk": "1", "timestamp": "155", "payload": payload},
+        streamSid=stream_sid,
+    )
+
+
+def dtmf(digit: str) -> str:
+    return text(event="dtmf", streamSid=STREAM_SID, sequenceNumber="5", dtmf={"track": "inbound_track", "digit": digit})
+
+
+def mark(name: str) -> str:
+    return text(event="mark", sequenceNumber="4", streamSid=STREAM_SID, mark={"name": name})
+
+
+def stop() -> str:
+    return text(event="stop", sequenceNumber="5", streamSid=STREAM_SID, stop={"callSid": CALL_SID})
+
+
+def text(**message: Any) -> str:
+    return orjson.dumps(message).decode()
