@@ -84,8 +84,9 @@ class CallBridge:
         self._greeting: str | None = None  # its response, until it was heard
         self._silenced: set[str] = set()  # responses of which nothing more is played
         self._cut_turns: set[str] = set()
-        self._cut_again: set[str] = set()
+        self._truncated: dict[str, int] = {}
         self._retries = 0
+        self._tools_called: set[str] = set()
         self._tools: dict[str, str] = {}  # the tool calls that run, and the responses that made them
         self._owed: set[str] = set()  # responses of which tool outputs were posted, and not yet answered
 
@@ -348,22 +349,25 @@ class CallBridge:
         for heard in self._playout.stop(now):
             self._silenced.add(heard.response_id)
             self._cut_turns.add(heard.turn_id)
-            heard_ms = int(heard.heard_ms)
+            heard_ms = int(heard.heard_ms + 0.001)  # times are sums of floats
             if heard.complete and heard.heard_ms >= heard.received_ms:
                 turn = self.transcript.heard_out(heard.turn_id, self._at(now))
             else:
                 turn = self.transcript.cut(heard.turn_id, heard.heard_ms / heard.received_ms, self._at(now))
-                cut = do.TruncateTurn(heard.turn_id, heard_ms) if heard_ms else do.DeleteTurn(heard.turn_id)
-                commands.append(cut)
+                if heard_ms:
+                    self._truncated[heard.turn_id] = heard_ms
+                    commands.append(do.TruncateTurn(heard.turn_id, heard_ms))
+                else:
+                    commands.append(do.DeleteTurn(heard.turn_id))
             commands.append(do.ReportTurn(turn))
         return tuple(commands)
 
     def _truncation_refused(self, event: on.TruncationRefused, now: float) -> Commands:
         self.counters.truncations_refused += 1
-        if event.turn_id in self._cut_again:
+        heard_ms = self._truncated.pop(event.turn_id, None)  # tried once more, and only once
+        if heard_ms is None:
             return NOTHING
-        self._cut_again.add(event.turn_id)
-        return (do.TruncateTurn(event.turn_id, max(event.length_ms, 0)),)
+        return (do.TruncateTurn(event.turn_id, min(max(event.length_ms, 0), heard_ms)),)
 
     # Responses and tools
 
@@ -436,6 +440,9 @@ class CallBridge:
     def _tool_called(self, event: on.ToolCalled, now: float) -> Commands:
         if event.name == END_CALL and END_CALL in self.agent.tools:
             return self._end_call(event)
+        if event.tool_call_id in self._tools_called:
+            return NOTHING
+        self._tools_called.add(event.tool_call_id)
         self._tools[event.tool_call_id] = event.response_id
         return (do.RunTool(event.tool_call_id, event.name, event.arguments),)
 

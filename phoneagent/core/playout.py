@@ -112,15 +112,12 @@ class Playout:
         return self._mark(restarts=False) if clips else None
 
     def mark_reached(self, name: str, now: float) -> Progress:
-        """Take a returned mark into account; one that a clear gave back tells nothing."""
-        while self._marks:
-            mark = self._marks.popleft()
-            if mark.name == name:
-                return self._reached(mark, now)
-            if not name.startswith(f"{self._epoch}."):
-                self._marks.appendleft(mark)
-                break
-        return NO_PROGRESS
+        """Take a returned mark into account; one that a clear gave back, or a second time, tells nothing."""
+        if not any(mark.name == name for mark in self._marks):
+            return NO_PROGRESS
+        while (mark := self._marks.popleft()).name != name:
+            pass
+        return self._reached(mark, now)
 
     def assume_played(self, now: float) -> Progress:
         """Give up on marks that never come back: everything sent counts as heard."""

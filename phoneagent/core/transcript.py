@@ -32,12 +32,8 @@ def split_heard(text: str, share: float) -> tuple[str, str]:
     No engine aligns its text with its audio, so the share of the audio is taken for the share of the letters, and
     a word that was begun counts as unheard.
     """
-    if share >= 1.0:
-        return text, ""
-    if share <= 0.0:
-        return "", text
     end = int(len(text) * share)
-    if not text[end].isspace():
+    if end < len(text) and not text[end].isspace():
         end = text.rfind(" ", 0, end) + 1
     return text[:end].rstrip(), text[end:].lstrip()
 
