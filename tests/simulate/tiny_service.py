@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -33,13 +34,13 @@ class TinyService:
         document = self.incoming if request.url.path == "/incoming" else self.after
         return Response(document.replace("{origin}", "ws" + self.url.removeprefix("http")), media_type="text/xml")
 
-    async def stream(self, socket: WebSocket) -> None:
-        self.requests.append((socket.url.path, dict(socket.headers), {}))
+    async def stream(self, websocket: WebSocket) -> None:
+        self.requests.append((websocket.url.path, dict(websocket.headers), {}))
         if self.conversation is None:
-            await socket.close()
+            await websocket.close()
             return
-        await socket.accept()
-        await self.conversation(socket)
+        await websocket.accept()
+        await self.conversation(websocket)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[TinyService]:
@@ -48,14 +49,11 @@ class TinyService:
             Route("/after", self.webhook, methods=["POST"]),
             WebSocketRoute("/media-stream", self.stream),
         ]
-        config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        listening = socket.create_server(("127.0.0.1", 0))  # callers wait in its backlog until uvicorn is up
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        task = asyncio.create_task(server._serve([listening]))  # serve() would take the signals of the tests
         try:
             yield self
         finally:
