@@ -52,7 +52,7 @@ class CallerToModel:
         upsampled = np.empty((samples.size, _FACTOR), np.float32)
         for phase, taps in enumerate(_PHASES):
             upsampled[:, phase] = np.convolve(signal, taps, "valid")
-        return _encoded(np.clip(np.rint(upsampled), -32768, 32767).astype(np.int16).tobytes())
+        return _encoded(_samples(upsampled))
 
 
 class ModelToCaller:
@@ -78,18 +78,24 @@ class _TurnAudio:
     def __init__(self, response_id: str, turn_id: str) -> None:
         self.response_id = response_id
         self._turn_id = turn_id
-        self._resampler = soxr.ResampleStream(_MODEL_HZ, _CALLER_HZ, 1, "int16", "HQ")
+        # In integers, soxr adds dither: silence would hiss.
+        self._resampler = soxr.ResampleStream(_MODEL_HZ, _CALLER_HZ, 1, "float32", "HQ")
         self._half_sample = b""
 
     def next(self, pcm: bytes, last: bool = False) -> tuple[AgentAudio, ...]:
         pcm = self._half_sample + pcm
         whole = len(pcm) & ~1
         self._half_sample = pcm[whole:]
-        samples = self._resampler.resample_chunk(np.frombuffer(pcm[:whole], np.int16), last=last)
-        if not samples.size:
+        signal = np.frombuffer(pcm[:whole], np.int16).astype(np.float32)
+        resampled = self._resampler.resample_chunk(signal, last=last)
+        if not resampled.size:
             return ()
-        audio = _encoded(audioop.lin2ulaw(samples.tobytes(), 2))
-        return (AgentAudio(self.response_id, self._turn_id, audio, samples.size * 1000 / _CALLER_HZ),)
+        audio = _encoded(audioop.lin2ulaw(_samples(resampled), 2))
+        return (AgentAudio(self.response_id, self._turn_id, audio, resampled.size * 1000 / _CALLER_HZ),)
+
+
+def _samples(signal: npt.NDArray[np.float32]) -> bytes:
+    return np.clip(np.rint(signal), -32768, 32767).astype(np.int16).tobytes()
 
 
 def _decoded(audio: str) -> bytes:

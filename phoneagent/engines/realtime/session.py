@@ -121,12 +121,14 @@ class RealtimeSession(picows.WSListener):
                     extra_headers=engine.target.headers,
                     max_redirects=0,  # the key is for this host
                 )
+                if self._transport is None:  # how picows tells of it
+                    raise ConnectionError("closed during the handshake")
                 await self._ready.wait()
         except TimeoutError:
             self._end(Problem("connect_failed", f"no session within {engine.dial_timeout_s:g} s"))
         except picows.WSHandshakeError as error:
             self._end(_handshake_problem(error))
-        except (OSError, picows.WSError) as error:
+        except Exception as error:  # whatever it was, the call must hear of it
             self._end(Problem("connect_failed", f"{type(error).__name__}: {error}"))
 
     def _configure(self, audio_format: AudioFormat) -> None:

@@ -226,7 +226,7 @@ class Wire:
         details = response.get("status_details")
         details = details if isinstance(details, dict) else {}
         error = details.get("error")
-        status = response.get("status")
+        status = optional_text(response, "status")
         if status not in _STATUSES:
             status = "failed" if isinstance(error, dict) else "completed"
         problem = None

@@ -220,6 +220,22 @@ async def test_a_port_that_speaks_something_else():
         assert (await end_of(f"http://127.0.0.1:{port}/v1")).code == "connect_failed"
 
 
+async def test_a_server_that_closes_during_the_handshake():
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        problem = await end_of(f"http://127.0.0.1:{port}/v1")
+        assert problem == Problem("connect_failed", "ConnectionError: closed during the handshake")
+
+
+async def test_a_host_name_that_cannot_be():
+    assert (await end_of(f"http://{'a' * 70}.invalid/v1")).code == "connect_failed"
+
+
 async def test_a_slow_handshake_is_given_up():
     async with realtime_server(until_gone, hold=(answering := Hold())) as base_url:
         problem = await end_of(base_url, dial_timeout_s=0.1)
