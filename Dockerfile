@@ -34,7 +34,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     health.request('GET', '/healthz'); \
     sys.exit(health.getresponse().status != 200)"]
 # On SIGTERM running calls go on to their end, for PHONEAGENT_DRAIN_S at most. What stops the container must
-# wait longer than that: docker stop waits 10 s by default, so --time 660 (compose.yaml: stop_grace_period).
+# wait longer than that: docker stop waits 10 s by default, so -t 660 (compose.yaml: stop_grace_period).
 # The service is process 1 itself: it handles signals and reaps its children, an init is not needed.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["phoneagent"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from phoneagent import settings
+from phoneagent.agents.schema import json_schema
 from tests.house.tree import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,3 +54,13 @@ def code(text: str) -> list[str]:
     """What stands in code fences and between backquotes."""
     fenced = re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
     return [*fenced, *re.findall(r"`[^`\n]+`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))]
+
+
+def test_every_key_of_an_agent_file_is_explained() -> None:
+    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    schema = json_schema()
+    models = {"FrontMatter": schema, **schema["$defs"]}
+    named = set(re.findall(r"[a-z_]+", " ".join(code(page))))
+    for model, keys in models.items():
+        missing = keys.get("properties", {}).keys() - named
+        assert not missing, f"docs/agents.md does not explain {', '.join(sorted(missing))} of {model}"
