@@ -141,6 +141,7 @@ def set_up(
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)  # uvicorn.Config may have set one
         logger.propagate = name != "uvicorn.access"
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "twilio", "websockets", "watchfiles", "asyncio"):
