@@ -14,7 +14,10 @@ from phoneagent.core.problems import FileProblem
 
 
 def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> RenderableType:
-    """A table of numbers and agents, and below it the problems, with those of other files (`further`)."""
+    """A table of numbers and agents, and below it the problems, with those of other files (`further`).
+
+    Print it with `soft_wrap=True`, so that a problem stays one line wherever the output goes.
+    """
     table = Table("number", "agent", "model", "voice", "tools", "version", box=None, pad_edge=False)
     rows = [(number, agent) for agent in directory.agents.values() for number in agent.numbers or ("",)]
     for number, agent in sorted(rows, key=lambda row: (row[0] in ("", EVERY_NUMBER), row[0], row[1].name)):

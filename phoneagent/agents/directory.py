@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from phoneagent.core.problems import FileProblem
 logger = logging.getLogger(__name__)
 
 _SETTLE_MS = 200  # an editor's save is several changes of the folder
+_LOOK_EVERY_MS = 3000  # network and shared folders don't report their changes
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class AgentDirectory:
         self._tools = tools
         self._today = today
         self._state = _State()
+        self._seen: set[tuple[str, int, int]] = set()
         self._reloading = threading.Lock()
         self.reload()
 
@@ -85,14 +88,30 @@ class AgentDirectory:
         """
         with self._reloading:
             before = self._state
+            self._seen = self._stamps()
             self._state = self._read(before)
             return tuple(problem for problem in self._state.problems if problem not in before.problems)
 
     async def watch(self) -> None:
-        """Log the problems, then keep up with the folder until cancelled, logging new ones once."""
+        """Log the problems, then keep up with the folder until cancelled, logging new ones once.
+
+        Raises FileNotFoundError if there is no such folder.
+        """
         _log(self.problems)
-        async for _ in awatch(self.folder, recursive=False, debounce=_SETTLE_MS):
-            _log(await asyncio.to_thread(self.reload))
+        async for changes in awatch(
+            self.folder, recursive=False, debounce=_SETTLE_MS, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True
+        ):
+            if changes or await asyncio.to_thread(self._stamps) != self._seen:
+                _log(await asyncio.to_thread(self.reload))
+
+    def _stamps(self) -> set[tuple[str, int, int]]:
+        """What changes when a file of the folder does."""
+        stamps = set()
+        for path in self.folder.glob("*.md"):
+            with suppress(OSError):  # deleted just now
+                stat = path.stat()
+                stamps.add((path.name, stat.st_mtime_ns, stat.st_size))
+        return stamps
 
     def _read(self, before: _State) -> _State:
         if not self.folder.is_dir():

@@ -15,7 +15,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from phoneagent.agents.dialogue import Dialogue
 from phoneagent.agents.values import (
     BargeIn,
-    Instruction,
+    Greeting,
     Keys,
     MaxOutputTokens,
     Number,
@@ -168,9 +168,7 @@ class FrontMatter(Keys):
     transfer: dict[str, Number] = Field(default={})
     """To whom the agent may transfer the caller: names and numbers."""
 
-    greeting: Annotated[Spoken | None, BeforeValidator(off_as_none, json_schema_input_type=str | Instruction)] = (
-        _DEFAULT.greeting
-    )
+    greeting: Greeting = _DEFAULT.greeting
     """The agent's first words; none to wait for the caller."""
     barge_in: BargeIn = _DEFAULT.barge_in.after_ms
     """Whether the caller's speech stops the agent: always, never, or after so much of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ class Source:
         node: Any = self._marked
         line, column = 1, 0  # zero-based, as ruamel.yaml counts: the first line after the fence
         for step in path:
-            if isinstance(node, CommentedMap) and step in node.lc.data:
+            if isinstance(node, CommentedMap) and step in (node.lc.data or ()):
                 at_end = of_key and step == path[-1]
                 line, column = node.lc.key(step) if at_end else node.lc.value(step)
-            elif isinstance(node, CommentedSeq) and step in node.lc.data:
+            elif isinstance(node, CommentedSeq) and step in (node.lc.data or ()):
                 line, column = node.lc.item(step)
             else:  # missing, or merged in from an anchor
                 break
@@ -64,9 +65,15 @@ def read(path: Path) -> Source:
     file = path.as_posix()
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
     except OSError as error:
         raise SourceError(FileProblem(file, 0, 0, f"can't be read: {error.strerror}")) from error
+    return _take_apart(file, content)
+
+
+@lru_cache(maxsize=1000)  # a save changes one file of the folder, and YAML takes its time
+def _take_apart(file: str, content: bytes) -> Source:
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SourceError(FileProblem(file, line, 0, "is not UTF-8 text; save it as UTF-8")) from error
@@ -128,7 +135,8 @@ def _reason(error: MarkedYAMLError, lines: list[str]) -> str:
     line = lines[error.problem_mark.line] if error.problem_mark else ""
     if re.search(r"[:\[,-]\s*\*\s*([],]|$)", line):
         return 'write "*" in quotes'
-    return f"not readable as YAML: {error.problem}"
+    within = f", {error.context} from line {error.context_mark.line + 1} on" if error.context_mark else ""
+    return f"not readable as YAML: {error.problem}{within}"
 
 
 def _plain(value: Any) -> Any:

@@ -52,7 +52,14 @@ def _line(value: Any) -> Line:
 
 
 def off_as_none(value: Any) -> Any:
+    """None for `off` and `none`. An empty value is refused: it may be a slip."""
+    if value is None:
+        raise ValueError("has no value; write off if there is to be none")
     return None if value in ("off", "none") or value is False else value
+
+
+def _greeting(value: Any) -> Line | None:
+    return None if off_as_none(value) is None else _line(value)
 
 
 def _number(value: Any, info: ValidationInfo) -> str:
@@ -144,6 +151,11 @@ Spoken = Annotated[
     Line,
     PlainValidator(_line, json_schema_input_type=str | Instruction),
     PlainSerializer(lambda line: line.text),
+]
+Greeting = Annotated[
+    Line | None,
+    PlainValidator(_greeting, json_schema_input_type=str | Instruction),
+    PlainSerializer(lambda line: line.text if line else "none"),
 ]
 Number = Annotated[str, PlainValidator(_number, json_schema_input_type=str | int)]
 OwnNumber = Annotated[str, PlainValidator(_own_number, json_schema_input_type=str | int)]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+
+from phoneagent.agents.front_matter import FrontMatter
+from phoneagent.agents.schema import json_schema, keys_at
+
+
+def test_it_is_a_schema_that_an_editor_can_use():
+    schema = json_schema()
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    described = {key for key, value in schema["properties"].items() if value.get("description") or "$ref" in str(value)}
+    assert described == set(FrontMatter.model_fields)
+
+
+def test_every_default_is_written_as_the_file_would_have_it():
+    schema = json_schema()
+    validator = Draft202012Validator(schema)
+    for key, value in schema["properties"].items():
+        if value.get("default") is not None:
+            assert list(validator.iter_errors({key: value["default"]})) == [], key
+
+
+@pytest.mark.parametrize(
+    ("front", "fits"),
+    [
+        ({"voice": "marin", "numbers": ["+15550100", "*"], "greeting": {"instruction": "Hi"}}, True),
+        ({"voice": {"id": "voice_1"}, "barge_in": {"after_ms": 200}, "idle": "off"}, True),
+        ({"transcription": "off", "max_output_tokens": "inf", "truncation": 0.5}, True),
+        ({"voice": "nova"}, False),
+        ({"voise": "marin"}, False),
+        ({"barge_in": "sometimes"}, False),
+        ({"idle": {"after_s": 0}}, False),
+    ],
+)
+def test_it_accepts_what_the_service_accepts(front: dict[str, Any], fits: bool):
+    assert Draft202012Validator(json_schema()).is_valid(front) is fits
+
+
+def test_the_keys_of_a_mapping_are_found_through_every_form_that_it_may_take():
+    assert set(keys_at(())) == set(FrontMatter.model_fields)
+    assert "after_s" in keys_at(("idle",))
+    assert keys_at(("greeting",)) == ["instruction"]
+    assert "phrases" in keys_at(("dialogue", "intents", "book"))
+    assert keys_at(("speed", "nonsense")) == []
+
+
+def test_every_mapping_refuses_unknown_keys():
+    def models(of: type[BaseModel]) -> set[type[BaseModel]]:
+        inner = {
+            kind
+            for info in of.model_fields.values()
+            for kind in (info.annotation, *get_args(info.annotation))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        }
+        return {of}.union(*(models(kind) for kind in inner))
+
+    assert all(model.model_config["extra"] == "forbid" for model in models(FrontMatter))
