@@ -60,9 +60,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         raise PricesError(f"{path} is not TOML: {error}") from error
     for name, table in tables.items():
         if name not in _TABLES or not isinstance(table, dict):
-            raise PricesError(
-                f"{path}: {name} is not a table of prices; use [models.<name>] or [telephone.<name>]"
-            )
+            raise PricesError(f"{path}: {name} is not a table of prices; use [models.<name>] or [telephone.<name>]")
     return tables
 
 
@@ -70,13 +68,9 @@ def _price(entry: object, path: Path, name: str, amounts: frozenset[str] = _AMOU
     if not isinstance(entry, dict):
         raise PricesError(f"{path}: {name} must be a table of prices")
     if unknown := sorted(entry.keys() - amounts - {"date", "source"}):
-        raise PricesError(
-            f"{path}: {name}.{unknown[0]} is not one of {', '.join(sorted(amounts))}, date, source"
-        )
+        raise PricesError(f"{path}: {name}.{unknown[0]} is not one of {', '.join(sorted(amounts))}, date, source")
     if not isinstance(entry.get("date"), date) or not isinstance(entry.get("source"), str):
-        raise PricesError(
-            f"{path}: {name} needs a date (2026-11-01) and a source, so that it can be checked again"
-        )
+        raise PricesError(f"{path}: {name} needs a date (2026-11-01) and a source, so that it can be checked again")
     return Price(**{key: _amount(value, path, name, key) for key, value in entry.items() if key in amounts})
 
 
@@ -86,7 +80,5 @@ def _amount(value: object, path: Path, name: str, key: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal(-1)
     if not amount.is_finite() or amount < 0:
-        raise PricesError(
-            f'{path}: {name}.{key} must be an amount in US dollars such as "0.40", got {value!r}'
-        )
+        raise PricesError(f'{path}: {name}.{key} must be an amount in US dollars such as "0.40", got {value!r}')
     return amount

@@ -178,9 +178,7 @@ class Settings:
     )
     # the service
     host: str = _setting("PHONEAGENT_HOST", _text, "Address to listen on.", "127.0.0.1")
-    port: int = _setting(
-        "PHONEAGENT_PORT", _whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000
-    )
+    port: int = _setting("PHONEAGENT_PORT", _whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000)
     max_calls: int = _setting("PHONEAGENT_MAX_CALLS", _whole(1, 100_000), "Calls at the same time.", 100)
     drain_s: float = _setting(
         "PHONEAGENT_DRAIN_S", _seconds, "Seconds that running calls may go on for after SIGTERM.", 600.0
@@ -328,9 +326,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     engine = _engine(values)
     elsewhere = values.get("openai_base_url", OPENAI_BASE_URL) != OPENAI_BASE_URL
     if engine == "openai" and missing("openai_api_key") and not elsewhere:
-        problems.append(
-            "OPENAI_API_KEY must be set for PHONEAGENT_ENGINE=openai (or use local, which needs no key)"
-        )
+        problems.append("OPENAI_API_KEY must be set for PHONEAGENT_ENGINE=openai (or use local, which needs no key)")
     if engine == "azure":
         problems += [
             f"{name.upper()} must be set for PHONEAGENT_ENGINE=azure"

@@ -125,9 +125,7 @@ def _one_line(value: object) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
-def set_up(
-    form: Literal["human", "json"] | None = None, level: str = "info", stream: TextIO | None = None
-) -> None:
+def set_up(form: Literal["human", "json"] | None = None, level: str = "info", stream: TextIO | None = None) -> None:
     """Sends all logging to `stream` (default: stderr). `form` None is human in a terminal, else JSON.
 
     uvicorn's loggers go the same way, without its access log, in which addresses and numbers would stand.

@@ -79,10 +79,7 @@ def test_a_public_url_that_is_no_address_is_refused(url: str) -> None:
 
 
 def test_a_public_url_is_an_origin() -> None:
-    assert (
-        load({"PHONEAGENT_PUBLIC_URL": "https://Voice.Example.com/"}, None).public_url
-        == "https://voice.example.com"
-    )
+    assert load({"PHONEAGENT_PUBLIC_URL": "https://Voice.Example.com/"}, None).public_url == "https://voice.example.com"
     (problem,) = problems({"PHONEAGENT_PUBLIC_URL": "https://voice.example.com/incoming"})
     assert "origin without a path" in problem
 

@@ -79,18 +79,14 @@ def test_what_looks_like_a_secret_or_a_number_is_never_written(out: io.StringIO,
     assert out.getvalue().count(telemetry.REDACTED) >= 4
 
 
-@pytest.mark.parametrize(
-    "key", ["caller", "digits", "transcript", "auth_token", "password", "X-Twilio-Signature"]
-)
+@pytest.mark.parametrize("key", ["caller", "digits", "transcript", "auth_token", "password", "X-Twilio-Signature"])
 def test_what_is_called_a_secret_is_never_written(out: io.StringIO, key: str) -> None:
     log.info("event", extra={key: "12 Main Street", "nested": {key: "12 Main Street"}})
     assert "Main Street" not in out.getvalue()
 
 
 def test_counts_ids_and_audio_sizes_stay_readable(out: io.StringIO) -> None:
-    log.info(
-        "call ended", extra={"audio": 0.5, "call_sid": CALL, "delta": "2+15550100", "frame": b"\xff" * 160}
-    )
+    log.info("call ended", extra={"audio": 0.5, "call_sid": CALL, "delta": "2+15550100", "frame": b"\xff" * 160})
     (line,) = lines(out)
     assert (line["audio"], line["call_sid"], line["delta"]) == (0.5, CALL, "2+15550100")
     assert line["frame"] == "[160 bytes]"
