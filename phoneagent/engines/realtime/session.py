@@ -31,6 +31,7 @@ from phoneagent.engines.realtime.wire import (
 logger = logging.getLogger(__name__)
 
 _MAX_MESSAGE = 16 * 1024 * 1024
+_MAX_UNSENT = 1024 * 1024  # over a minute of audio: more than any burst, less than a leak
 _CLOSE_WITHIN_S = 1.0
 _HTTP_PROBLEMS = {
     401: "invalid_api_key",
@@ -79,6 +80,8 @@ class RealtimeSession(picows.WSListener):
         self._audio_format: AudioFormat | None = None  # the one asked for, when it was
         self._ready = asyncio.Event()
         self._ended = False
+        self._congested = False
+        self._dropped_audio = 0
         self._fragments = bytearray()
         self._unknown: set[str] = set()
         self._wire = Wire("pcmu")
@@ -91,6 +94,9 @@ class RealtimeSession(picows.WSListener):
     def send(self, command: Command) -> None:
         """Put a command on the wire before returning. Nothing is sent unless the session is ready."""
         if self._ended or not self._ready.is_set():
+            return
+        if self._congested and isinstance(command, AppendAudio):
+            self._dropped_audio += 1
             return
         try:
             if self._caller_to_model is not None and isinstance(command, AppendAudio):
@@ -168,6 +174,7 @@ class RealtimeSession(picows.WSListener):
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(_MAX_UNSENT)
         if self._ended:
             self._hang_up()
 
@@ -183,6 +190,15 @@ class RealtimeSession(picows.WSListener):
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self._end(_close_problem(transport))
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        if self._dropped_audio:
+            logger.warning("the engine did not read, audio was dropped", extra={"frames": self._dropped_audio})
+            self._dropped_audio = 0
 
     def _read_fragment(self, frame: picows.WSFrame) -> None:
         self._fragments += frame.get_payload_as_memoryview()

@@ -330,19 +330,20 @@ class Wire:
                     return self.encode(TruncateTurn(turn_id, heard_ms=0))
                 return _client_event("conversation.item.delete", event_id=f"delete:{item_id}", item_id=item_id)
             case AddMessage(role, text):
-                content = [{"type": "input_text", "text": text}]
+                content = [{"type": "input_text", "text": _unicode(text)}]
                 return _client_event(
                     "conversation.item.create", item={"type": "message", "role": role, "content": content}
                 )
             case SendToolOutput(tool_call_id, output):
                 return _client_event(
                     "conversation.item.create",
-                    item={"type": "function_call_output", "call_id": tool_call_id, "output": output},
+                    item={"type": "function_call_output", "call_id": tool_call_id, "output": _unicode(output)},
                 )
             case RequestResponse(None):
                 return _client_event("response.create")
             case RequestResponse(instructions):
-                return _client_event("response.create", response={"instructions": instructions, "tool_choice": "none"})
+                response = {"instructions": _unicode(instructions), "tool_choice": "none"}
+                return _client_event("response.create", response=response)
             case CancelResponse(response_id):
                 return _client_event("response.cancel", response_id=response_id)
             case _:
@@ -366,7 +367,13 @@ def item_of(turn_id: str) -> tuple[str, int]:
 
 
 def _client_event(type_: str, **fields: object) -> bytes:
-    return orjson.dumps({"type": type_, **fields}, default=dict)  # Mappings of any kind
+    # Agents bring Mappings of any kind, and a dialogue in YAML may have numbers as keys.
+    return orjson.dumps({"type": type_, **fields}, default=dict, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _unicode(text: str) -> str:
+    """The text without halves of surrogate pairs, such as a tool may hand on: no JSON can hold them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _turn_id(message: Message) -> str:

@@ -13,7 +13,7 @@ from phoneagent.core.agents import Agent, BargeIn, ToolSpec, Transcription, Turn
 from phoneagent.core.errors import Problem
 from phoneagent.engines.realtime.configure import confirm, refuses_format, session_update
 from phoneagent.engines.realtime.wire import configuration
-from tests.engines.realtime.test_wire import further_fields
+from tests.engines.realtime.openai_types import further_fields
 
 AGENT = Agent("reception")
 BOOK = ToolSpec("book_table", "Book a table.", {"type": "object", "properties": {}})

@@ -395,6 +395,33 @@ async def test_a_message_without_end_is_not_collected_for_ever():
         )
 
 
+async def test_a_server_that_does_not_read_makes_audio_old_not_memory_full(caplog: pytest.LogCaptureFixture):
+    sent, reading, counted = 1500, asyncio.Event(), asyncio.Event()
+    types: list[str] = []
+
+    async def conversation(peer: Peer) -> None:
+        await peer.accepts()
+        await reading.wait()
+        while "response.create" not in types:
+            types.append((await peer.hears())["type"])
+        counted.set()
+
+    async with realtime_server(conversation) as base_url:
+        call = Call()
+        session = start(RealtimeEngine(openai(None, base_url)), call)
+        await call.is_told(SessionReady)
+        for _ in range(sent):
+            session.send(AppendAudio("A" * 16_000))
+        session.send(RequestResponse())  # waits in line, and is not dropped
+        reading.set()
+        await asyncio.wait_for(counted.wait(), 10)
+        appended = types.count("input_audio_buffer.append")
+        assert 0 < appended < sent
+        dropped = [vars(record)["frames"] for record in caplog.records if "dropped" in record.getMessage()]
+        assert dropped == [sent - appended]
+        session.close()
+
+
 async def test_errors_of_a_running_session_are_told_and_it_lives_on():
     async def conversation(peer: Peer) -> None:
         await peer.accepts()

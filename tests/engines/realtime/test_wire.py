@@ -10,8 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
-from pydantic import BaseModel, TypeAdapter
 
 from phoneagent.core.commands import (
     AddMessage,
@@ -55,9 +53,7 @@ from phoneagent.engines.realtime.wire import (
 )
 from tests.engines.realtime import messages as m
 from tests.engines.realtime.messages import error, response, server
-
-SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
-CLIENT_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
+from tests.engines.realtime.openai_types import CLIENT_EVENT, SERVER_EVENT, further_fields
 
 
 def parse(*texts: bytes, audio_format: Any = "pcmu") -> tuple[Any, ...]:
@@ -487,6 +483,15 @@ def test_the_commands():
     assert Wire("pcmu").encode(ClearPlayout()) == b""
 
 
+def test_any_text_of_a_tool_can_be_sent():
+    assert encode(SendToolOutput("call_1", "caf\u00e9 \ud83d"))["item"]["output"] == "caf\u00e9 ?"
+
+
+def test_any_mapping_of_an_agent_can_be_sent():
+    session = {"tools": MappingProxyType({"a": 1}), "dialogue": {1: "one"}}
+    assert json.loads(configuration(session))["session"] == {"tools": {"a": 1}, "dialogue": {"1": "one"}}
+
+
 def test_a_further_part_is_not_deleted_with_its_item():
     deleted = encode(DeleteTurn("item_a#1"))
     assert (deleted["type"], deleted["content_index"], deleted["audio_end_ms"]) == (
@@ -555,13 +560,3 @@ def test_our_messages_are_openais():
         event = CLIENT_EVENT.validate_json(message)
         assert json.loads(event.model_dump_json(exclude_unset=True)) == json.loads(message)
         assert further_fields(event) == []
-
-
-def further_fields(model: object) -> list[str]:
-    """What OpenAI's types, which let everything pass, don't know of."""
-    if isinstance(model, list):
-        return [name for part in model for name in further_fields(part)]
-    if not isinstance(model, BaseModel):
-        return []
-    values = [further_fields(getattr(model, name)) for name in type(model).model_fields]
-    return [*(model.model_extra or {}), *(name for names in values for name in names)]
