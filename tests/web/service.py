@@ -135,7 +135,9 @@ async def serving(
     *, picows: bool = True, auth_tokens: tuple[str, ...] = (TOKEN,), drain_s: float = 60
 ) -> AsyncIterator[Service]:
     """The service; without picows it is as another ASGI server would run it."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio turns Nagle's algorithm off only for sockets that are said to be TCP
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     switchboard, drain = Switchboard(), Drain()
     guard = guard_for(PUBLIC_URL, auth_tokens)
