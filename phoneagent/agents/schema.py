@@ -7,15 +7,14 @@ from functools import cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
 
 from phoneagent.agents.front_matter import FrontMatter
 
 
 def json_schema() -> dict[str, Any]:
     """The schema, JSON Schema draft 2020-12, with descriptions."""
-    return {"$schema": GenerateJsonSchema.schema_dialect} | FrontMatter.model_json_schema(
-        schema_generator=_WithoutTitles
-    )
+    return {"$schema": GenerateJsonSchema.schema_dialect} | FrontMatter.model_json_schema(schema_generator=_ForEditors)
 
 
 def keys_at(path: Sequence[str | int]) -> list[str]:
@@ -27,9 +26,18 @@ def keys_at(path: Sequence[str | int]) -> list[str]:
     return [key for node in nodes for form in _forms(node, schema) for key in form.get("properties", {})]
 
 
-class _WithoutTitles(GenerateJsonSchema):
+class _ForEditors(GenerateJsonSchema):
+    """Without titles that only repeat the key, and with defaults as the file would have them."""
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        described = super().default_schema(schema)
+        serialization: dict[str, Any] = schema["schema"].get("serialization", {})
+        if "default" in schema and serialization.get("type") == "function-plain":
+            described["default"] = serialization["function"](schema["default"])
+        return described
 
 
 _schema = cache(json_schema)

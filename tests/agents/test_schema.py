@@ -20,10 +20,15 @@ def test_it_is_a_schema_that_an_editor_can_use():
 
 def test_every_default_is_written_as_the_file_would_have_it():
     schema = json_schema()
-    validator = Draft202012Validator(schema)
-    for key, value in schema["properties"].items():
-        if value.get("default") is not None:
-            assert list(validator.iter_errors({key: value["default"]})) == [], key
+    groups = {"": schema["properties"]} | {name: group["properties"] for name, group in schema["$defs"].items()}
+    for group, properties in groups.items():
+        for key, value in properties.items():
+            if value.get("default") is not None:
+                faults = list(Draft202012Validator(value | {"$defs": schema["$defs"]}).iter_errors(value["default"]))
+                assert faults == [], (group, key)
+    assert schema["properties"]["barge_in"]["default"] == "always"
+    assert schema["properties"]["max_output_tokens"]["default"] == "inf"
+    assert schema["$defs"]["Idle"]["properties"]["prompt"]["default"] == "Are you still there?"
 
 
 @pytest.mark.parametrize(
