@@ -138,6 +138,7 @@ async def serving(
     # asyncio turns Nagle's algorithm off only for sockets that are said to be TCP
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()
     port = listener.getsockname()[1]
     switchboard, drain = Switchboard(), Drain()
     guard = guard_for(PUBLIC_URL, auth_tokens)
