@@ -246,5 +246,5 @@ def _read(message: str, stream_sid: str) -> tuple[str, str]:
         return kind, ""
     content = parsed[kind]
     if not isinstance(content, dict) or content.keys() != {inner} or not isinstance(content[inner], str):
-        raise ValueError(f"{kind}.{kind} must hold the text {inner!r} and nothing else")
+        raise ValueError(f"{kind}.{inner} must be a text, and alone in {kind!r}")
     return kind, content[inner]

@@ -17,6 +17,26 @@ from phoneagent.simulate.audio import samples
 Event = dict[str, Any]
 AudioFormat = Literal["audio/pcmu", "audio/pcm"]
 
+_PCM_24K = {"type": "audio/pcm", "rate": 24000}
+DEFAULT_SESSION: Event = {
+    "type": "realtime",
+    "object": "realtime.session",
+    "id": "sess_1",
+    "output_modalities": ["audio"],
+    "instructions": "",
+    "tools": [],
+    "tool_choice": "auto",
+    "audio": {
+        "input": {
+            "format": _PCM_24K,
+            "noise_reduction": None,
+            "transcription": None,
+            "turn_detection": {"type": "server_vad", "create_response": True, "interrupt_response": True},
+        },
+        "output": {"format": _PCM_24K, "voice": "marin", "speed": 1.0},
+    },
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -164,6 +184,16 @@ def transcribed(text: str, item_id: str = "item_caller_1", *, seconds: float = 1
         "transcript": text,
         "usage": {"type": "duration", "seconds": seconds},
     }
+
+
+def merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> Event:
+    """A session's configuration after an update, which names only what it changes."""
+    result = dict(config)
+    for key, value in changes.items():
+        # a format or a list of tools is replaced as a whole, the sections around them are not
+        nested = key in ("audio", "input", "output") and isinstance(value, Mapping)
+        result[key] = merged(result.get(key) or {}, value) if nested else value
+    return result
 
 
 def session_created(config: Mapping[str, Any]) -> Event:

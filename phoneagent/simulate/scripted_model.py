@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import copy
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,36 +27,18 @@ from typing import Any
 from picows import WSUpgradeRequest
 
 from phoneagent.simulate.realtime_events import (
+    DEFAULT_SESSION,
     Close,
     Event,
     Pause,
     Step,
     error,
+    merged,
     response_cancelled,
     session_created,
     speech_started,
 )
 from phoneagent.simulate.realtime_server import RealtimeServer, RealtimeSession
-
-_PCM_24K = {"type": "audio/pcm", "rate": 24000}
-_DEFAULT_CONFIG: Event = {
-    "type": "realtime",
-    "object": "realtime.session",
-    "id": "sess_1",
-    "output_modalities": ["audio"],
-    "instructions": "",
-    "tools": [],
-    "tool_choice": "auto",
-    "audio": {
-        "input": {
-            "format": _PCM_24K,
-            "noise_reduction": None,
-            "transcription": None,
-            "turn_detection": {"type": "server_vad", "create_response": True, "interrupt_response": True},
-        },
-        "output": {"format": _PCM_24K, "voice": "marin", "speed": 1.0},
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +72,7 @@ def expect(type: str, **fields: Any) -> Expect:
 
 def session_updated(**changes: Any) -> Reaction:
     """Confirm the session's configuration, with `changes` that the client did not ask for."""
-    return lambda session: [{"type": "session.updated", "session": _merged(session.config, changes)}]
+    return lambda session: [{"type": "session.updated", "session": merged(session.config, changes)}]
 
 
 class ScriptedSession(RealtimeSession):
@@ -106,7 +87,7 @@ class ScriptedSession(RealtimeSession):
         self.events: list[Received] = []
         self.audio = bytearray()
         self.frames = 0
-        self.config = copy.deepcopy(_DEFAULT_CONFIG) | {"model": self.model}
+        self.config = {**DEFAULT_SESSION, "model": self.model}
         self.active_response: str | None = None
         self._script = deque(script)
         self._clock = clock
@@ -168,7 +149,7 @@ class ScriptedSession(RealtimeSession):
         else:
             self.events.append(Received(self._clock(), event))
         if event["type"] == "session.update":
-            self.config = _merged(self.config, event["session"])
+            self.config = merged(self.config, event["session"])
         if self._script and _is(event, self._script[0]):
             steps: list[Step] = []
             for reaction in self._script.popleft().reactions:
@@ -272,12 +253,3 @@ def _has(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(value, Mapping) and all(k in value and _has(value[k], w) for k, w in wanted.items())
     return bool(value == wanted)
-
-
-def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> Event:
-    merged = dict(config)
-    for key, value in changes.items():
-        # a format or a tool list is replaced as a whole, the sections around them are not
-        nested = key in ("audio", "input", "output") and isinstance(value, Mapping)
-        merged[key] = _merged(merged.get(key) or {}, value) if nested else value
-    return merged
