@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -29,6 +29,10 @@ class Prices:
 
     models: Mapping[str, Price]
     telephone: Mapping[str, Decimal]
+
+    def without_telephone(self) -> Prices:
+        """The same for calls that no carrier bills."""
+        return replace(self, telephone={})
 
     def telephone_minutes(self, seconds: float) -> Decimal:
         """What Twilio bills for a call of this length with a media stream; each started minute counts."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import time
 from functools import partial
 from types import FrameType
@@ -37,6 +39,11 @@ class DrainServer(uvicorn.Server):
         self._deadline = 0.0
         self._last_live = float("-inf")
         self._ending = False
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self._drain.begun:

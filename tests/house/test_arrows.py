@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prices": {"core"},
     "__init__": set(),
     **{room: {"core"} for room in ROOMS},
-    "calls": {"core"} | ROOMS,
+    "calls": {"core", "telemetry", "prices"} | ROOMS,
     "web": {"core", "calls"} | ROOMS,
     "app": LEAVES | ROOMS | {"calls", "web"},
     "demo": LEAVES | ROOMS | {"calls", "web", "app"},

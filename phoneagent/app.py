@@ -1,0 +1,153 @@
+"""Builds the service: every object is made here, and given just what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from phoneagent import prices
+from phoneagent.agents.directory import AgentDirectory
+from phoneagent.calls.answer import Switchboard
+from phoneagent.calls.live import Feed
+from phoneagent.calls.ports import Engine
+from phoneagent.core.problems import FileProblem
+from phoneagent.engines.realtime import targets
+from phoneagent.engines.realtime.session import RealtimeEngine
+from phoneagent.settings import Settings, SettingsError
+from phoneagent.tools import Toolbox, load_tools
+from phoneagent.web.app import create_app
+from phoneagent.web.drain import Drain
+from phoneagent.web.guard import guard_for
+from phoneagent.web.server import DrainServer, create_server
+
+if TYPE_CHECKING:
+    from phoneagent.local.config import EngineConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The agents of the settings' folder, their tools, and what is wrong with the tools' files."""
+
+    directory: AgentDirectory
+    toolbox: Toolbox
+    problems: tuple[FileProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service while it runs. `url` is where it listens; `done` ends when it has."""
+
+    url: str
+    feed: Feed
+    agents: Agents
+    switchboard: Switchboard
+    server: DrainServer
+    done: asyncio.Task[None]
+
+
+def read_agents(settings: Settings) -> Agents:
+    """Read the agent files, and the tools beside their folder."""
+    tools, problems = load_tools(settings.agents.absolute().parent / "tools")
+    toolbox = Toolbox(tools)
+    directory = AgentDirectory(settings.agents, region=settings.region, tools=toolbox.names)
+    return Agents(directory, toolbox, problems)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """The service, listening. Raises SettingsError for what is found to be wrong only when it is used."""
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        url = f"http://{settings.host}:{listener.getsockname()[1]}"
+        agents = read_agents(settings)
+        engine = await _engine(settings, stack)
+        tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
+        price_list = prices.load(settings.prices)
+        feed = Feed()
+        switchboard = Switchboard(
+            agents.directory,
+            engine,
+            agents.toolbox,
+            feed,
+            price_list if tokens else price_list.without_telephone(),
+            max_calls=settings.max_calls,
+            clock=lambda: datetime.now(UTC),
+        )
+        public_url = settings.public_url or url
+        guard, drain = guard_for(public_url, tokens), Drain()
+        app = create_app(switchboard, public_url, guard, drain)
+        server = create_server(
+            app, switchboard, guard, drain, host=settings.host, port=settings.port, drain_s=settings.drain_s
+        )
+        watching = asyncio.create_task(agents.directory.watch())
+        stack.callback(watching.cancel)
+        for problem in agents.problems:
+            log.error("a tool file has a problem", extra={"problem": str(problem)})
+        done = asyncio.create_task(server.serve(sockets=[listener]))
+        stack.push_async_callback(_stop, server, done)
+        await asyncio.wait({done, asyncio.ensure_future(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("listening", extra={"url": url, "public_url": public_url, "engine": engine.name})
+        yield Service(url, feed, agents, switchboard, server, done)
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until it is told to stop, and its calls are over."""
+    async with running(settings) as service:
+        await service.done
+
+
+async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+    audio_format = settings.realtime_format
+    match settings.engine:
+        case "openai":
+            target = targets.openai(settings.openai_api_key, settings.openai_base_url, audio_format)
+        case "azure":
+            assert settings.azure_openai_endpoint
+            assert settings.azure_openai_api_key
+            target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key)
+        case "local":
+            from phoneagent.local.process import EngineProcess
+
+            process = EngineProcess(engine_config(settings))
+            target = targets.local(await process.start())
+            stack.push_async_callback(process.stop)
+    return RealtimeEngine(target)
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """How the embedded engine is to hear, think and speak."""
+    from phoneagent.local.config import EngineConfig
+
+    return EngineConfig(
+        stt_url=settings.stt_url,
+        tts_url=settings.tts_url,
+        llm_url=settings.llm_url,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is in use by another program" if taken else f"cannot be listened on: {error.strerror}"
+        raise SettingsError([f"PHONEAGENT_PORT: {host} port {port} {reason}"]) from None
+    return listener
+
+
+async def _stop(server: DrainServer, done: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await done

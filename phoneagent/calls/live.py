@@ -1,0 +1,76 @@
+"""The feed of what happens on the calls in progress, for whoever watches them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phoneagent.calls.record import CallRecord, ToolRun
+from phoneagent.core.transcript import Turn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """A call was answered by an agent; its stream is still to come."""
+
+    call_id: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """Caller and agent can hear each other."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnChanged:
+    """A turn of the transcript is new, or more of it is known."""
+
+    call_id: str
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRan:
+    """A tool was run."""
+
+    call_id: str
+    run: ToolRun
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over."""
+
+    call_id: str
+    record: CallRecord
+
+
+News = CallAnswered | StreamOpened | TurnChanged | ToolRan | CallEnded
+Watcher = Callable[[News], None]
+
+
+class Feed:
+    """Tells every watcher what happens. A watcher must not wait; one that fails is left out from then on."""
+
+    def __init__(self) -> None:
+        self._watchers: list[Watcher] = []
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have `watcher` told of everything from now on. Returns what ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def tell(self, news: News) -> None:
+        """Tell them all."""
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(news)
+            except Exception:
+                log.exception("a watcher of the live feed failed")
+                self._watchers.remove(watcher)

@@ -1,0 +1,221 @@
+"""Runs one call: carries its events to the bridge, and the bridge's commands to the leg, the session and the tools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from phoneagent.calls.live import CallEnded, Feed, StreamOpened, ToolRan, TurnChanged
+from phoneagent.calls.ports import Engine, Leg, Session
+from phoneagent.calls.record import CallRecord, Cost, ToolRun
+from phoneagent.core import commands as do
+from phoneagent.core import events as on
+from phoneagent.core.agents import Agent
+from phoneagent.core.bridge import CallBridge
+from phoneagent.core.commands import Command
+from phoneagent.core.costs import Usage
+from phoneagent.core.events import Event
+from phoneagent.prices import Prices
+from phoneagent.tools import Call, Toolbox
+
+log = logging.getLogger(__name__)
+
+_TO_LEG = frozenset({do.PlayAudio, do.SendMark, do.ClearPlayout})
+_TO_SERVICE = frozenset({do.RunTool, do.ReportTurn, do.EndCall})
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetails:
+    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled."""
+
+    call_id: str
+    caller: str = field(repr=False)
+    called: str = field(repr=False)
+    agent: Agent
+    began: datetime
+
+
+class CallRunner:
+    """One call, from the webhook to the hang-up. Everything in it happens on the event loop, in callbacks.
+
+    What an event causes is on its way before `receive` returns. Only tools are tasks; their results come back as
+    events. `ended` is called once, with the record.
+    """
+
+    def __init__(
+        self,
+        details: CallDetails,
+        prompt: str,
+        engine: Engine,
+        toolbox: Toolbox,
+        feed: Feed,
+        prices: Prices,
+        ended: Callable[[CallRecord], None],
+    ) -> None:
+        """Begins the session at once, so that it is ready when the stream opens."""
+        self.details = details
+        self._engine = engine
+        self._toolbox = toolbox
+        self._feed = feed
+        self._prices = prices
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._bridge = CallBridge(details.agent, self._clock())
+        self._leg: Leg | None = None
+        self._waiting: deque[Event] = deque()
+        self._receiving = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._notes: dict[str, object] = {}
+        self._tool_runs: list[ToolRun] = []
+        self._usage = Usage()
+        self._transcription = Usage()
+        self._streaming_since: float | None = None
+        self._first_audio_ms: int | None = None
+        self._session: Session = engine.open(details.agent, prompt, toolbox.specs(details.agent), self.receive)
+
+    @property
+    def over(self) -> do.EndCall | None:
+        """How the call ended, once it has."""
+        return self._bridge.ended
+
+    def attach(self, leg: Leg) -> None:
+        """Give the call its leg, which must tell `receive` of StreamStarted first."""
+        self._leg = leg
+
+    def receive(self, event: Event) -> None:
+        """Take note of an event and do what follows from it."""
+        if self._receiving:  # caused by a command of the event before it
+            self._waiting.append(event)
+            return
+        self._receiving = True
+        try:
+            self._pass(event)
+            while self._waiting:
+                self._pass(self._waiting.popleft())
+        finally:
+            self._receiving = False
+
+    def _pass(self, event: Event) -> None:
+        kind = type(event)
+        if kind is not on.CallerAudio and kind is not on.AgentAudio:
+            self._note(event)
+        for command in self._bridge.receive(event, self._clock()):
+            self._do(command)
+        self._wake_in_time()
+
+    def _tick(self) -> None:
+        self._timer = None
+        for command in self._bridge.tick(self._clock()):
+            self._do(command)
+        self._wake_in_time()
+
+    def _wake_in_time(self) -> None:
+        deadline = self._bridge.deadline
+        timer = self._timer
+        if timer is not None:
+            if timer.when() == deadline:
+                return
+            timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _do(self, command: Command) -> None:
+        kind = type(command)
+        if kind in _TO_LEG:
+            if self._leg is not None:
+                self._leg.send(command)
+                if self._first_audio_ms is None and kind is do.PlayAudio and self._streaming_since is not None:
+                    self._first_audio_ms = round((self._clock() - self._streaming_since) * 1000)
+        elif kind not in _TO_SERVICE:
+            self._session.send(command)
+        elif isinstance(command, do.ReportTurn):
+            self._feed.tell(TurnChanged(self.details.call_id, command.turn))
+        elif isinstance(command, do.RunTool):
+            task = self._loop.create_task(self._run_tool(command))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif isinstance(command, do.EndCall):
+            self._end(command)
+
+    def _note(self, event: Event) -> None:
+        """What the record holds besides the transcript."""
+        match event:
+            case on.ResponseEnded(usage=Usage() as usage):
+                self._usage += usage
+            case on.CallerTranscript(usage=Usage() as usage):
+                self._transcription += usage
+            case on.StreamStarted():
+                self._streaming_since = self._clock()
+                self._feed.tell(StreamOpened(self.details.call_id))
+            case on.SessionErrored(problem) | on.SessionEnded(problem):
+                fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
+                log.warning("the engine reported a problem", extra=fields | {"detail": problem.message})
+            case on.ResponseEnded(status="failed", problem=problem) if problem is not None:
+                fields = {"call_id": self.details.call_id, "code": problem.code, "detail": problem.message}
+                log.warning("the engine failed to respond", extra=fields)
+
+    async def _run_tool(self, command: do.RunTool) -> None:
+        details = self.details
+        key = f"{details.call_id}:{command.tool_call_id}"
+        call = Call(details.call_id, details.caller, details.called, details.agent, key, self._notes)
+        began = self._clock()
+        output = await self._toolbox.run(command.name, command.arguments, call)
+        run = ToolRun(command.name, command.arguments, output, self._clock() - began)
+        self._tool_runs.append(run)
+        self._feed.tell(ToolRan(details.call_id, run))
+        self.receive(on.ToolFinished(command.tool_call_id, output))
+
+    def _end(self, end: do.EndCall) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._session.close()
+        if self._leg is not None:
+            self._leg.close()
+        record = self._record(end)
+        self._feed.tell(CallEnded(self.details.call_id, record))
+        self._ended(record)
+
+    def _record(self, end: do.EndCall) -> CallRecord:
+        details = self.details
+        since = self._streaming_since
+        duration_s = 0.0 if since is None else self._clock() - since
+        return CallRecord(
+            call_id=details.call_id,
+            agent=details.agent.name,
+            agent_version=details.agent.version,
+            engine=self._engine.name,
+            caller=details.caller,
+            called=details.called,
+            began=details.began,
+            duration_s=duration_s,
+            outcome=end.outcome,
+            reason=end.reason,
+            turns=self._bridge.transcript.turns,
+            tools=tuple(self._tool_runs),
+            usage=self._usage,
+            cost=self._cost(duration_s),
+            counters=self._bridge.counters,
+            first_audio_ms=self._first_audio_ms,
+        )
+
+    def _cost(self, duration_s: float) -> Cost:
+        telephone = self._prices.telephone_minutes(duration_s)
+        if self._engine.name == "local":
+            return Cost(telephone=telephone)
+        agent, models = self.details.agent, self._prices.models
+        model = models.get(agent.model)
+        transcription = models.get(agent.transcription.model or "")
+        free = Decimal(0)
+        return Cost(
+            model.of(self._usage) if model else free,
+            transcription.of(self._transcription) if transcription else free,
+            telephone,
+        )
