@@ -252,7 +252,7 @@ class FrontMatter(Keys):
             noise_reduction=self.noise_reduction,
             transcription=core.Transcription(
                 model=self.transcription.model,
-                language=self.transcription.language or (self.language and self.language.split("-")[0]),
+                language=self.transcription.language,
                 prompt=self.transcription.prompt,
                 keywords=tuple(self.transcription.keywords),
             ),

@@ -122,7 +122,7 @@ class TranscriptionKeys(Keys):
     model: str | None = _DEFAULT.model
     """The model that writes down the caller's words."""
     language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
-    """ISO 639-1 code. Default: that of `language`, if the file has one, else found by the model."""
+    """What the caller speaks, as in en or de. Default: the agent's language."""
     prompt: str | None = None
     """What the conversation is about. Not for gpt-realtime-whisper."""
     keywords: list[str] = Field(default=[])

@@ -114,7 +114,7 @@ class Agent:
     timezone: str = "UTC"
     # the session
     model: str = "gpt-realtime-2.1"
-    voice: str = "marin"
+    voice: str = "marin"  # a name, or the id of a custom voice: voice_…
     speed: float = 1.0
     reasoning: str | None = None
     turn_detection: TurnDetection = TurnDetection()

@@ -100,8 +100,8 @@ def _tool(function: Callable[..., Any], timeout_s: float | None) -> Tool:
     description, described = _read_docstring(inspect.getdoc(function) or "")
     if not description:
         raise ToolError(f"{name}: a tool needs a docstring, it is what the model is told")
-    fields, call_parameter = _parameters(function, described)
     try:
+        fields, call_parameter = _parameters(function, described)
         arguments = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
         parameters = arguments.model_json_schema(schema_generator=_WithoutTitles)
     except (PydanticUserError, NameError) as error:
@@ -119,7 +119,7 @@ def _parameters(function: Callable[..., Any], described: dict[str, str]) -> tupl
     call_parameter = None
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise ToolError(f"{name}: the parameter {parameter} can't be passed by name")
+            raise ToolError(f"{name}: the parameter {str(parameter).partition(':')[0]} can't be passed by name")
         if parameter.name not in hints:
             raise ToolError(f"{name}: the parameter {parameter.name} needs a type")
         hint = hints[parameter.name]

@@ -30,7 +30,7 @@ def test_every_key_arrives_in_the_agent(folder: Folder):
         reasoning: xhigh
         turn_detection: {type: semantic_vad, eagerness: low}
         noise_reduction: off
-        transcription: {model: gpt-transcribe, prompt: A dentist., keywords: [molar, crown]}
+        transcription: {model: gpt-transcribe, language: de, prompt: A dentist., keywords: [molar, crown]}
         truncation: 0.8
         max_output_tokens: 2000
         tools: [end_call, book]
@@ -63,7 +63,7 @@ def test_every_key_arrives_in_the_agent(folder: Folder):
         reasoning="xhigh",
         turn_detection=TurnDetection("semantic_vad", silence_duration_ms=None, eagerness="low"),
         noise_reduction=None,
-        transcription=Transcription("gpt-transcribe", "en", "A dentist.", ("molar", "crown")),
+        transcription=Transcription("gpt-transcribe", "de", "A dentist.", ("molar", "crown")),
         truncation=0.8,
         max_output_tokens=2000,
         tool_choice="book",
@@ -261,7 +261,6 @@ def test_default_lines_of_another_language_become_instructions(folder: Folder):
     assert ada is not None
     assert ada.idle is not None
     assert ada.greeting == Line("Guten Tag!")
-    assert ada.transcription.language == "de"
     defaults = (ada.idle.prompt, ada.idle.goodbye, ada.limits.warning, ada.limits.goodbye)
     assert not any(line.exact for line in defaults)
     assert ada.idle.prompt.text == "Say to the caller, in the language 'de' and not in English: Are you still there?"
