@@ -341,7 +341,7 @@ class Wire:
                 )
             case RequestResponse(None):
                 return _client_event("response.create")
-            case RequestResponse(instructions):
+            case RequestResponse(str(instructions)):
                 response = {"instructions": _unicode(instructions), "tool_choice": "none"}
                 return _client_event("response.create", response=response)
             case CancelResponse(response_id):

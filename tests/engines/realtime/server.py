@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -63,6 +63,7 @@ async def realtime_server(
     *,
     status: int | None = None,
     body: str = "",
+    headers: Mapping[str, str] | None = None,
     hold: Hold | None = None,
 ) -> AsyncIterator[str]:
     """The base URL of a server that holds `conversation`, answers upgrades with `status`, or is on hold."""
@@ -72,7 +73,11 @@ async def realtime_server(
             hold.count += 1
             hold.reached.set()
             await hold.released.wait()
-        return connection.respond(http.HTTPStatus(status), body) if status else None
+        if status is None:
+            return None
+        response = connection.respond(http.HTTPStatus(status), body)
+        response.headers.update(headers or {})
+        return response
 
     async def talk(socket: ServerConnection) -> None:
         await conversation(Peer(socket))

@@ -16,10 +16,12 @@ from phoneagent.core.errors import Problem
 from phoneagent.core.events import (
     AgentAudio,
     AgentTurnEnded,
+    Event,
     ResponseStarted,
     SessionEnded,
     SessionErrored,
     SessionReady,
+    TurnAdded,
 )
 from phoneagent.engines.realtime import RealtimeEngine, local, openai
 from tests.engines.realtime.server import Call, Hold, Peer, realtime_server
@@ -78,6 +80,29 @@ async def test_a_session_is_configured_before_anything_else_passes():
         session.close()
 
 
+async def test_no_audio_is_appended_before_the_formats_are_confirmed():
+    configuring, confirming = asyncio.Event(), asyncio.Event()
+    heard: list[dict[str, Any]] = []
+
+    async def conversation(peer: Peer) -> None:
+        session = await peer.greets()
+        configuring.set()
+        await confirming.wait()
+        await peer.says("session.updated", session=session)
+        heard.append(await peer.hears())
+
+    async with realtime_server(conversation) as base_url:
+        call = Call()
+        session = start(RealtimeEngine(openai(None, base_url)), call)
+        await asyncio.wait_for(configuring.wait(), 5)
+        session.send(AppendAudio(FRAME))
+        confirming.set()
+        await call.is_told(SessionReady)
+        session.send(RequestResponse())
+        await call.is_told(SessionEnded)
+        assert heard == [{"type": "response.create"}]
+
+
 async def test_the_embedded_engine_is_given_the_dialogue_and_wants_no_key():
     sessions = []
 
@@ -104,6 +129,17 @@ async def test_a_refused_update_ends_the_session_with_the_field_at_fault():
         assert await end_of(base_url) == Problem(
             "session_update_refused", "unknown_parameter: Unknown parameter: 'session.speed'.", "session.speed"
         )
+
+
+async def test_a_refused_update_cannot_be_made_up_for():
+    async def conversation(peer: Peer) -> None:
+        session = await peer.greets()
+        await peer.refuses("unknown_parameter", "Unknown parameter: 'session.speed'.", "session.speed")
+        await peer.says("session.updated", session=session)
+        await until_gone(peer)
+
+    async with realtime_server(conversation) as base_url:
+        assert (await end_of(base_url)).code == "session_update_refused"
 
 
 async def test_an_account_without_credit_is_told_as_such():
@@ -199,6 +235,14 @@ async def test_mu_law_that_was_chosen_is_not_given_up():
 async def test_a_refused_handshake_says_why(status: int, body: str, code: str, message: str):
     async with realtime_server(until_gone, status=status, body=body) as base_url:
         assert await end_of(base_url) == Problem(code, message)
+
+
+async def test_a_key_does_not_follow_a_redirect():
+    async with realtime_server(until_gone, hold=(elsewhere := Hold())) as other_url:
+        headers = {"Location": other_url.replace("http:", "ws:") + "/realtime"}
+        async with realtime_server(until_gone, status=307, headers=headers) as base_url:
+            assert await end_of(base_url) == Problem("connect_failed", "HTTP status 307")
+            assert elsewhere.count == 0
 
 
 async def test_nobody_there():
@@ -298,16 +342,40 @@ async def test_no_event_comes_after_close_and_the_socket_goes():
         assert peer.socket.close_code == 1000
         gone.set()
 
+    def close_at_the_response(event: Event) -> None:
+        call.receive(event)
+        if isinstance(event, ResponseStarted):
+            session.close()
+
     async with realtime_server(conversation) as base_url:
         call = Call()
-        engine = RealtimeEngine(openai(None, base_url))
-        session = engine.open(
-            AGENT, "", (), lambda event: (call.receive(event), isinstance(event, ResponseStarted) and session.close())
-        )
+        session = RealtimeEngine(openai(None, base_url)).open(AGENT, "", (), close_at_the_response)
         await call.is_told(SessionReady)
         session.send(RequestResponse())
         await asyncio.wait_for(gone.wait(), 5)
         assert call.events == [SessionReady(), ResponseStarted("resp_1")]
+
+
+async def test_no_further_event_of_the_message_that_made_the_call_close():
+    delta = {"response_id": "r", "item_id": "i", "content_index": 1, "delta": FRAME}
+    gone = asyncio.Event()
+
+    async def conversation(peer: Peer) -> None:
+        await peer.accepts()
+        await peer.says("response.output_audio.delta", **delta)
+        await until_gone(peer)
+        gone.set()
+
+    def close_at_the_turn(event: Event) -> None:
+        call.receive(event)
+        if isinstance(event, TurnAdded):
+            session.close()
+
+    async with realtime_server(conversation) as base_url:
+        call = Call()
+        session = RealtimeEngine(openai(None, base_url)).open(AGENT, "", (), close_at_the_turn)
+        await asyncio.wait_for(gone.wait(), 5)
+        assert call.events == [SessionReady(), TurnAdded("i#1", "agent", after="i")]
 
 
 async def test_a_session_closed_while_it_is_dialled_leaves_no_socket():

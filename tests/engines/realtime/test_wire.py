@@ -350,6 +350,7 @@ def test_other_errors_are_told():
     ("code", "type_", "expected"),
     [
         ("session_expired", "invalid_request_error", "session_expired"),
+        ("session_expired", "server_error", "session_expired"),
         ("billing_not_active", "insufficient_quota", "insufficient_quota"),
         (None, "server_error", "server_error"),
         ("something_new", "invalid_request_error", "something_new"),
