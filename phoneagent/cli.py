@@ -1,0 +1,126 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import click
+import uvloop
+from rich.console import Console
+
+from phoneagent import __version__, telemetry
+from phoneagent.agents.check import describe
+from phoneagent.agents.schema import json_schema
+from phoneagent.prices import PricesError
+from phoneagent.settings import Settings, SettingsError, load
+
+T = TypeVar("T")
+
+
+class _Commands(click.Group):
+    """Says what is wrong with the settings in a line each, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            for problem in error.problems:
+                click.echo(f"phoneagent: {problem}", err=True)
+            ctx.exit(2)
+        except PricesError as error:
+            click.echo(f"phoneagent: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="phoneagent")
+def main() -> None:
+    """Put a voice agent on a phone number.
+
+    \b
+    Settings are environment variables, or lines of .env; README.md has their table.
+    """
+
+
+@main.command()
+def serve() -> None:
+    """Answer calls.
+
+    \b
+    Example: PHONEAGENT_PUBLIC_URL=https://your-name.ngrok-free.app phoneagent serve
+    """
+    from phoneagent import app
+
+    settings = _settings()
+    telemetry.set_up(settings.log, settings.log_level)
+    _run(app.serve(settings))
+
+
+@main.command()
+def demo() -> None:
+    """Have a simulated caller telephone an agent; no key and no account needed.
+
+    \b
+    Example: phoneagent demo
+    """
+    from phoneagent.demo import demo as run_demo
+
+    settings = _settings()
+    telemetry.set_up("human", "error")
+    sys.exit(0 if _run(run_demo(settings, Console(highlight=False))) else 1)
+
+
+@main.command()
+def check() -> None:
+    """Show which agent answers which number, and every problem of the agent files.
+
+    \b
+    Example: phoneagent check
+    """
+    from phoneagent.app import read_agents
+
+    agents = read_agents(_settings())
+    Console().print(describe(agents.directory, agents.problems))
+    problems = [*agents.directory.problems, *agents.problems]
+    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of an agent file's front matter, for editors.
+
+    \b
+    Example: phoneagent schema > agent.schema.json
+    """
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=9000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+def engine(host: str, port: int) -> None:
+    """Run the embedded engine alone: a Realtime server for anybody's client.
+
+    \b
+    Example: phoneagent engine --port 9000, then OPENAI_BASE_URL=http://127.0.0.1:9000/v1
+    """
+    from phoneagent.app import engine_config
+    from phoneagent.local.server import run
+
+    settings = _settings()
+    telemetry.set_up(settings.log, settings.log_level)
+    _run(run(engine_config(settings), host=host, port=port))
+
+
+def _settings() -> Settings:
+    return load()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return uvloop.run(work)
+    except KeyboardInterrupt:
+        sys.exit(130)
