@@ -63,19 +63,28 @@ class CallRecord:
         return [turn for stream in self.streams for turn in agent_turns(stream.playout.chunks)]
 
     @property
-    def latencies_ms(self) -> list[float | None]:
-        """For each thing the caller said: from the end of the speech to the first agent audio *played* after it.
+    def answers(self) -> list[Heard | None]:
+        """For each thing the caller said: the first turn of the agent that began after it.
 
         None where the agent did not answer before the caller spoke again, or was still speaking on.
         """
-        said = self.caller.utterances
-        turns = self.agent_turns
-        answers: list[float | None] = []
-        for n, one in enumerate(said):
-            until = said[n + 1].began_at if n + 1 < len(said) else float("inf")
-            began = next((turn.began_at for turn in turns if one.ended_at <= turn.began_at <= until), None)
-            answers.append(None if began is None else (began - one.ended_at) * 1000)
-        return answers
+        said, turns = self.caller.utterances, self.agent_turns
+        ends = [one.began_at for one in said[1:]] + [float("inf")]
+        return [
+            next((turn for turn in turns if one.ended_at <= turn.began_at <= end), None)
+            for one, end in zip(said, ends, strict=False)
+        ]
+
+    @property
+    def latencies_ms(self) -> list[float | None]:
+        """For each thing the caller said: from the end of the speech to the first agent audio *played* after it.
+
+        None where there is none in `answers`.
+        """
+        return [
+            None if answer is None else (answer.began_at - one.ended_at) * 1000
+            for one, answer in zip(self.caller.utterances, self.answers, strict=True)
+        ]
 
     def save_recording(self, path: Path) -> None:
         """Write a stereo WAV: the caller left, what was played of the agent right, silence where there was none."""
