@@ -18,6 +18,7 @@ RUN useradd --user-group --uid 10001 --no-create-home --home-dir /app phoneagent
 COPY --from=build /opt/phoneagent /opt/phoneagent
 WORKDIR /app
 COPY agents agents
+COPY tools tools
 # Nothing but /data and /tmp is written to, so the root filesystem can be read-only.
 ENV PATH=/opt/phoneagent/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv with exactly what requirements.lock names, and the command .venv/bin/phoneagent.
-# Quick when nothing has changed. PYTHON=… chooses another interpreter.
+# Quick when nothing has changed. PYTHON=… chooses the interpreter of a new .venv.
 set -eu
 cd "$(dirname "$0")/.."
 
