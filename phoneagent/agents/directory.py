@@ -23,7 +23,7 @@ from phoneagent.core.problems import FileProblem
 logger = logging.getLogger(__name__)
 
 _SETTLE_MS = 200  # an editor's save is several changes of the folder
-_LOOK_EVERY_MS = 3000  # network and shared folders don't report their changes
+_LOOK_EVERY_MS = 1000  # network and shared folders don't report their changes
 
 
 @dataclass(frozen=True)

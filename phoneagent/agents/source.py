@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import ScalarNode
 
 from phoneagent.core.problems import FileProblem
@@ -119,8 +119,9 @@ def _parse(file: str, text: str) -> CommentedMap:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
         raise SourceError(FileProblem(file, line, column, _reason(error, text.split("\n")))) from error
-    except YAMLError as error:  # a character that YAML doesn't allow
-        raise SourceError(FileProblem(file, 1, 0, f"not readable as YAML: {error}")) from error
+    except Exception as error:  # impossible dates, mappings as keys …: the parser has no one class for these
+        reason = " ".join(str(error).split())
+        raise SourceError(FileProblem(file, 1, 0, f"not readable as YAML: {reason}")) from error
     if front is None:
         return CommentedMap()
     if not isinstance(front, CommentedMap):

@@ -219,6 +219,7 @@ def test_a_file_that_is_no_agent_file(folder: Folder):
     (folder.path / "c.md").write_bytes(b"---\n---\nF\xfcr Elise")
     (folder.path / "d e.md").write_text("---\n---\nHello")
     folder.write("e", prompt="")
+    (folder.path / "f.md").mkdir()
     folder.write("README", prompt="")
     folder.write("_draft", prompt="")
     assert folder.problems(folder.open()) == [
@@ -227,6 +228,7 @@ def test_a_file_that_is_no_agent_file(folder: Folder):
         "c.md:3: is not UTF-8 text; save it as UTF-8",
         "d e.md: the file's name may have letters, digits, - and _ only: it is the agent's name",
         "e.md:5: the prompt, the text below the second ---, is empty",
+        "f.md: can't be read: Is a directory",
     ]
 
 
