@@ -3,8 +3,8 @@
 Plain code without I/O. Whoever runs it passes each event with the time (seconds, of any monotonic clock), carries
 out the commands in their order before passing the next event, and calls `tick` when `deadline` has come.
 
-The conversation is here; how much of it was heard is in `playout`, who may speak next in `responses`, what was said
-in `transcript`, how a call comes to its end in `farewell`.
+Who takes turns is here; what the agent says and how much of it is heard is in `speech`, which response comes next in
+`responses`, what was said in `transcript`, how a call comes to its end in `silence` and `farewell`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from phoneagent.core import audio
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
-from phoneagent.core.commands import NOTHING, Command, Commands
+from phoneagent.core.commands import NOTHING, Commands
 from phoneagent.core.dtmf import DigitCollector
 from phoneagent.core.errors import Problem, Reaction, reaction_to, retry_after_s
 from phoneagent.core.farewell import Farewell
-from phoneagent.core.playout import Playout, Progress
+from phoneagent.core.playout import Progress
 from phoneagent.core.responses import ANSWER, Request, Responses
 from phoneagent.core.silence import ENDLESS_SPEECH_S, SilenceWatch
+from phoneagent.core.speech import AgentSpeech
 from phoneagent.core.timers import Timers
+from phoneagent.core.toolcalls import ToolCalls
 from phoneagent.core.transcript import Transcript
 from phoneagent.core.wording import keypad
 
 END_CALL = "end_call"
 
 HELD_FRAMES = 500  # 10 s of the caller's first words, while the session is being set up
-MARK_OVERDUE_S = 2.0  # a mark that is later than this behind its audio is not coming back
+MARKS_LOOKED_AFTER_S = 2.0  # how often, while the agent speaks
 UNANSWERED_S = 2.0  # after the caller's speech, the time that a session has to answer it by itself
 RESPONSE_OVERDUE_S = 10.0  # a request that was neither granted nor refused
 REFUSED_PAUSE_S = 0.25
@@ -65,7 +67,7 @@ class CallBridge:
         self.counters = Counters()
         self.ended: do.EndCall | None = None
         self._began = began
-        self._playout = Playout()
+        self._speech = AgentSpeech(self.transcript)
         self._responses = Responses()
         self._timers = Timers()
         self._digits = DigitCollector(agent.dtmf)
@@ -74,7 +76,7 @@ class CallBridge:
         # the caller's side
         self._streaming = False
         self._held: deque[str] = deque(maxlen=HELD_FRAMES)  # the caller's audio, until the session is ready
-        self._early: list[on.AgentAudio | on.AgentTurnEnded] = []  # the agent's, until the stream is
+        self._held_digits = ""
         self._speaking = False
         self._speech_ended: float | None = None
         self._voiced_ms: float | None = None  # of speech that may yet become a barge-in
@@ -82,13 +84,8 @@ class CallBridge:
         self._session_ready = False
         self._session_lost = False
         self._greeting: str | None = None  # its response, until it was heard
-        self._silenced: set[str] = set()  # responses of which nothing more is played
-        self._cut_turns: set[str] = set()
-        self._truncated: dict[str, int] = {}
         self._retries = 0
-        self._tools_called: set[str] = set()
-        self._tools: dict[str, str] = {}  # the tool calls that run, and the responses that made them
-        self._owed: set[str] = set()  # responses of which tool outputs were posted, and not yet answered
+        self._tools = ToolCalls()
 
     @property
     def deadline(self) -> float | None:
@@ -122,8 +119,9 @@ class CallBridge:
         self._timers.set("limit", end)
         if now < end - limits.warn_s:
             self._timers.set("warning", end - limits.warn_s)
-        early, self._early = self._early, []
-        return tuple(command for event in early for command in _HANDLERS[type(event)](self, event, now))
+        commands = self._speech.stream_started(now)
+        self._timers.set("playout", self._speech.overdue_at)
+        return commands
 
     def _stream_ended(self, _: on.StreamEnded, now: float) -> Commands:
         if self._farewell is not None:
@@ -157,22 +155,22 @@ class CallBridge:
     def _typed(self, digits: str) -> Commands:
         self._timers.cancel("digits")
         self._silence.caller_spoke()
-        if self._session_lost:
+        if not self._session_ready:
+            self._held_digits += digits
             return NOTHING
         self._responses.want(ANSWER)
         return (do.AddMessage("user", keypad(digits)),)
 
     def _mark_reached(self, event: on.MarkReached, now: float) -> Commands:
-        return self._progressed(self._playout.mark_reached(event.mark, now), now)
+        return self._progressed(self._speech.mark_reached(event.mark, now), now)
 
     def _mark_overdue(self, now: float) -> Commands:
-        overdue = self._playout.dry_at + MARK_OVERDUE_S
-        if not self._playout.playing:
+        if not self._speech.playing:
             return NOTHING
-        if now < overdue:
-            self._timers.set("playout", overdue)
+        if now < self._speech.overdue_at:
+            self._timers.set("playout", self._speech.overdue_at)
             return NOTHING
-        return self._progressed(self._playout.assume_played(now), now)
+        return self._progressed(self._speech.assume_played(now), now)
 
     def _progressed(self, progress: Progress, now: float) -> Commands:
         turns = []
@@ -190,11 +188,11 @@ class CallBridge:
         if self._session_lost:
             return NOTHING
         self._session_ready = True
-        held = tuple(do.AppendAudio(frame) for frame in self._held)
+        held: Commands = tuple(do.AppendAudio(frame) for frame in self._held)
         self._held.clear()
         if self.agent.greeting is not None:
             self._responses.want(Request(self.agent.greeting))
-        return held
+        return held + self._typed(self._held_digits) if self._held_digits else held
 
     def _session_ended(self, event: on.SessionEnded, now: float) -> Commands:
         self._lose_session(event.problem)
@@ -232,37 +230,20 @@ class CallBridge:
         return (do.ReportTurn(self.transcript.agent_says(event.turn_id, event.text, self._at(now))),)
 
     def _agent_audio(self, event: on.AgentAudio, now: float) -> Commands:
-        if event.response_id in self._silenced:
-            return self._stale_audio(event)
-        if not self._streaming:
-            self._early.append(event)
-            return NOTHING
-        mark = self._playout.add(event.response_id, event.turn_id, event.ms, now)
-        if not self._timers.is_set("playout"):
-            self._timers.set("playout", self._playout.dry_at + MARK_OVERDUE_S)
-        play = do.PlayAudio(event.audio)
-        return (play,) if mark is None else (do.SendMark(mark), play)
-
-    def _stale_audio(self, event: on.AgentAudio) -> Commands:
-        self.counters.stale_audio_dropped += 1
-        if event.turn_id in self._cut_turns:
-            return NOTHING
-        # Generated behind the turn that was interrupted: the session thinks that it was heard.
-        self._cut_turns.add(event.turn_id)
-        return (do.DeleteTurn(event.turn_id),)
+        if self._speech.is_silenced(event.response_id):
+            self.counters.stale_audio_dropped += 1
+        elif not self._timers.is_set("playout"):
+            self._timers.set("playout", now + MARKS_LOOKED_AFTER_S)
+        return self._speech.audio(event, now)
 
     def _agent_turn_ended(self, event: on.AgentTurnEnded, now: float) -> Commands:
-        if not self._streaming:
-            self._early.append(event)
-            return NOTHING
-        mark = self._playout.complete(event.turn_id)
-        return NOTHING if mark is None else (do.SendMark(mark),)
+        return self._speech.turn_ended(event)
 
     # Taking turns
 
     @property
     def _agent_speaks(self) -> bool:
-        return self._playout.playing or self._responses.active is not None
+        return self._speech.playing or self._responses.active is not None
 
     @property
     def _protected(self) -> bool:
@@ -333,41 +314,17 @@ class CallBridge:
             return NOTHING
         self.counters.barge_ins += 1
         self._greeting = None
-        commands: list[Command] = []
-        if self._playout.playing:
-            commands.append(do.ClearPlayout())
+        commands: Commands = (do.ClearPlayout(),) if self._speech.queued else NOTHING
         active = self._responses.active
         if active is not None:
-            self._silenced.add(active)
-            if not self.agent.barge_in.by_session:
-                commands.append(do.CancelResponse(active))
-        return (*commands, *self._cut(now))
-
-    def _cut(self, now: float) -> Commands:
-        """Take what was not heard out of the playout, the conversation and the transcript."""
-        commands: list[Command] = []
-        for heard in self._playout.stop(now):
-            self._silenced.add(heard.response_id)
-            self._cut_turns.add(heard.turn_id)
-            heard_ms = int(heard.heard_ms + 0.001)  # times are sums of floats
-            if heard.complete and heard.heard_ms >= heard.received_ms:
-                turn = self.transcript.heard_out(heard.turn_id, self._at(now))
-            else:
-                turn = self.transcript.cut(heard.turn_id, heard.heard_ms / heard.received_ms, self._at(now))
-                if heard_ms:
-                    self._truncated[heard.turn_id] = heard_ms
-                    commands.append(do.TruncateTurn(heard.turn_id, heard_ms))
-                else:
-                    commands.append(do.DeleteTurn(heard.turn_id))
-            commands.append(do.ReportTurn(turn))
-        return tuple(commands)
+            self._speech.silence(active)
+            if not self.agent.barge_in.by_session:  # cancelled before it is cut, or it would grow again
+                commands += (do.CancelResponse(active),)
+        return commands + self._speech.stop(now, self._at(now))
 
     def _truncation_refused(self, event: on.TruncationRefused, now: float) -> Commands:
         self.counters.truncations_refused += 1
-        heard_ms = self._truncated.pop(event.turn_id, None)  # tried once more, and only once
-        if heard_ms is None:
-            return NOTHING
-        return (do.TruncateTurn(event.turn_id, min(max(event.length_ms, 0), heard_ms)),)
+        return self._speech.truncation_refused(event)
 
     # Responses and tools
 
@@ -385,7 +342,7 @@ class CallBridge:
             self._timers.cancel("farewell")
         if request is not None and self._speaking and not self._protected:
             # Asked for just before the caller began to speak: that will be answered instead.
-            self._silenced.add(event.response_id)
+            self._speech.silence(event.response_id)
             return (do.CancelResponse(event.response_id),)
         return NOTHING
 
@@ -440,26 +397,14 @@ class CallBridge:
     def _tool_called(self, event: on.ToolCalled, now: float) -> Commands:
         if event.name == END_CALL and END_CALL in self.agent.tools:
             return self._end_call(event)
-        if event.tool_call_id in self._tools_called:
+        if not self._tools.begin(event.tool_call_id, event.response_id):
             return NOTHING
-        self._tools_called.add(event.tool_call_id)
-        self._tools[event.tool_call_id] = event.response_id
         return (do.RunTool(event.tool_call_id, event.name, event.arguments),)
 
     def _tool_finished(self, event: on.ToolFinished, now: float) -> Commands:
-        response_id = self._tools.pop(event.tool_call_id, None)
-        if response_id is None:
+        if not self._tools.finish(event.tool_call_id):
             return NOTHING
-        self._owed.add(response_id)
         return (do.SendToolOutput(event.tool_call_id, event.output),)
-
-    def _settle_tools(self) -> bool:
-        """Want one answer when a response has ended and its last output is posted. False: outputs are missing."""
-        running = set(self._tools.values())
-        for response_id in self._owed - running - {self._responses.active}:
-            self._owed.discard(response_id)
-            self._responses.want(ANSWER)
-        return not self._owed & running
 
     # The end of the call
 
@@ -474,7 +419,7 @@ class CallBridge:
     def _post_goodbye(self, tool_call_id: str) -> Commands:
         assert self._farewell is not None
         self._farewell.tool_call_id = None
-        if self._playout.playing or self._early:
+        if self._speech.playing:
             self._farewell.awaits = None
             return (do.SendToolOutput(tool_call_id, _GOODBYE_SAID),)
         self._responses.want(ANSWER)
@@ -519,26 +464,28 @@ class CallBridge:
         return self._end("hung_up", event.reason, None, now)
 
     def _end(self, outcome: str, reason: str, say: str | None, now: float) -> Commands:
-        heard = tuple(command for command in self._cut(now) if type(command) is do.ReportTurn)
+        cut = self._speech.stop(now, self._at(now))
         self._timers.clear()
         self.ended = do.EndCall(outcome, reason, say)
-        return (*heard, self.ended)
+        return (*(command for command in cut if type(command) is do.ReportTurn), self.ended)
 
     # What follows from the state of the call, whichever event led to it
 
     def _settle(self, now: float) -> Commands:
         if self.ended is not None:
             return NOTHING
-        if self._greeting not in (None, self._responses.active) and not (self._playout.playing or self._early):
+        if self._greeting not in (None, self._responses.active) and not self._speech.playing:
             self._greeting = None
+        if self._tools.take_answerable(self._responses.active):
+            self._responses.want(ANSWER)
+        if self._farewell is not None and self._farewell.over:
+            self._responses.drop_all()
         commands: Commands = NOTHING
-        if self._settle_tools() and self._session_ready:
-            if self._farewell is not None and self._farewell.over:
-                self._responses.drop_all()
+        if self._session_ready and not self._tools.incomplete:
             commands = self._responses.next()
             if commands:
                 self._timers.set("overdue", now + RESPONSE_OVERDUE_S)
-        quiet = not (self._playout.playing or self._early or self._tools) and self._responses.idle
+        quiet = self._responses.idle and not self._speech.playing and not self._tools.running
         if self._farewell is not None and self._farewell.over and quiet:
             return commands + self._end(self._farewell.outcome, self._farewell.reason, self._farewell.say, now)
         waiting = quiet and self._streaming and self._session_ready and self._farewell is None

@@ -264,6 +264,16 @@ def test_digits_are_told_to_the_model_when_they_are_complete(length):
     assert done[-1][0].text.endswith("7" * length)
 
 
+def test_digits_that_come_before_the_session_wait_for_it():
+    call = TestCall(ready=False)
+    call.happens(on.StreamStarted())
+    call.happens(on.DigitPressed("1"))
+    assert call.happens(on.DigitPressed("#")) == ()
+    message, ask = call.happens(on.SessionReady())
+    assert message.text.endswith("1")
+    assert ask == do.RequestResponse()
+
+
 def test_keys_do_not_interrupt_the_agent():
     call = TestCall()
     call.responds()
