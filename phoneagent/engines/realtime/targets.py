@@ -11,6 +11,9 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 AudioFormat = Literal["pcmu", "pcm"]
 """`pcmu`: G.711 µ-law at 8 kHz. `pcm`: 16-bit little-endian at 24 kHz, the PCM that all servers have."""
 
+AudioChoice = AudioFormat | Literal["auto"]
+"""`auto`: µ-law and, where that is refused, PCM."""
+
 _WEBSOCKET_SCHEME = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}
 
 
@@ -18,15 +21,14 @@ _WEBSOCKET_SCHEME = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}
 class Target:
     """A server of the Realtime protocol.
 
-    `base_url` is the https or http address under which `/realtime` is found. `audio_format` "auto" asks for
-    µ-law and, where that is refused, for PCM. `takes_dialogue`: it has the extension `session.dialogue`.
-    Raises ValueError for an address that cannot be dialled.
+    `base_url` is the https or http address under which `/realtime` is found. `takes_dialogue`: it has the
+    extension `session.dialogue`. Raises ValueError for an address that cannot be dialled.
     """
 
     name: str
     base_url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    audio_format: AudioFormat | Literal["auto"] = "auto"
+    audio_format: AudioChoice = "auto"
     takes_dialogue: bool = False
 
     def __post_init__(self) -> None:
@@ -45,21 +47,17 @@ class Target:
         return urlunsplit((_WEBSOCKET_SCHEME[url.scheme], url.netloc, url.path.rstrip("/") + "/realtime", query, ""))
 
 
-def openai(
-    api_key: str | None,
-    base_url: str = OPENAI_BASE_URL,
-    audio_format: AudioFormat | Literal["auto"] = "auto",
-) -> Target:
+def openai(api_key: str | None, base_url: str = OPENAI_BASE_URL, audio_format: AudioChoice = "auto") -> Target:
     """OpenAI, or any other server of its protocol; `api_key` None for one that wants no key."""
     headers = (("Authorization", f"Bearer {api_key}"),) if api_key else ()
     return Target("openai", base_url, headers, audio_format)
 
 
-def azure(endpoint: str, api_key: str) -> Target:
+def azure(endpoint: str, api_key: str, audio_format: AudioChoice = "auto") -> Target:
     """Azure OpenAI, such as https://my-resource.openai.azure.com; the model is the name of a deployment."""
     # The GA path. The preview's path and its api-version belong to another shape of the protocol.
     base_url = endpoint.rstrip("/").removesuffix("/v1").removesuffix("/openai") + "/openai/v1"
-    return Target("azure", base_url, (("api-key", api_key),))
+    return Target("azure", base_url, (("api-key", api_key),), audio_format)
 
 
 def local(base_url: str) -> Target:

@@ -45,6 +45,7 @@ def test_azure_is_dialled_at_its_ga_path_with_its_own_header(endpoint: str):
     target = azure(endpoint, "key-1")
     assert target.url("phone") == "wss://res.openai.azure.com/openai/v1/realtime?model=phone"
     assert target.headers == (("api-key", "key-1"),)
+    assert azure(endpoint, "key-1", "pcm").audio_format == "pcm"
 
 
 def test_the_embedded_engine_takes_dialogues():
