@@ -61,8 +61,8 @@ def parse(message: bytes | memoryview | str, stream_sid: str | None = None) -> E
     try:
         said = orjson.loads(message)
         event = said["event"]
-        if stream_sid is not None and event != "connected" and said["streamSid"] != stream_sid:
-            raise ForeignStreamError(f"{_name(event)} message of another stream")
+        if stream_sid is not None and said.get("streamSid", stream_sid) != stream_sid:
+            raise ForeignStreamError("message of another stream")
         if event == "media":  # first, because it is nearly all of them
             media = said["media"]
             return CallerAudio(_checked_audio(media["payload"])) if media["track"] == "inbound" else None
@@ -157,10 +157,6 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError
     return value
-
-
-def _name(event: Any) -> str:
-    return event if event in ("start", "media", "mark", "dtmf", "stop") else "unknown"
 
 
 def _json(text: str) -> str:

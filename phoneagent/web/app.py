@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from phoneagent.twilio import webhook
 from phoneagent.twilio.signature import websocket_url
@@ -29,12 +29,18 @@ MAX_FIELDS = 500
 Form = ImmutableMultiDict[str, str]
 
 
-def create_app(switchboard: Switchboard, public_url: str, guard: Guard, drain: Drain) -> FastAPI:
+def create_app(
+    switchboard: Switchboard,
+    public_url: str,
+    guard: Guard,
+    drain: Drain,
+    lifespan: Lifespan[FastAPI] | None = None,
+) -> FastAPI:
     """The ASGI application. `public_url` is the origin that Twilio sees, of which the TwiML's URLs are made.
 
     Runs on any ASGI server; `web.server` adds what only ours does, and is the one that begins the `drain`.
     """
-    app = FastAPI(title="phoneagent", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="phoneagent", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     stream_url = websocket_url(public_url, "/media-stream")
     action_url = f"{public_url.rstrip('/')}/stream-ended"
 

@@ -79,9 +79,9 @@ class LoopbackOnly:
         origin = head.headers.get("origin")
         local = (
             _is_loopback(head.peer)
-            and _is_loopback(urlsplit(f"//{head.headers.get('host', '')}").hostname)
+            and _is_loopback(_host_of(f"//{head.headers.get('host', '')}"))
             and not any(name in head.headers for name in _FORWARDED)
-            and (origin is None or _is_loopback(urlsplit(origin).hostname))
+            and (origin is None or _is_loopback(_host_of(origin)))
             and head.headers.get("sec-fetch-site") not in ("cross-site", "same-site")
         )
         return local or _refused(head, _NOT_LOCAL)
@@ -102,6 +102,13 @@ _NOT_LOCAL = "without TWILIO_AUTH_TOKEN only requests from this machine are serv
 def _refused(head: RequestHead, reason: str) -> bool:
     log.warning("request refused", extra={"reason": reason, "path": head.path, "peer": head.peer})
     return False
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # such as brackets that do not close
+        return None
 
 
 def _is_loopback(host: str | None) -> bool:

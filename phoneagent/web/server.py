@@ -22,13 +22,15 @@ from phoneagent.web.protocol import Gate, GatedHttpProtocol
 
 log = logging.getLogger(__name__)
 
-LAST_WORDS_S = 3.0  # after the last call: Twilio asks how to go on, and must find us
+GOODBYE_S = 10.0  # for calls that are told to end when the drain has taken too long
+LAST_WORDS_S = 2.0  # after the last call: Twilio asks how to go on, and must find us
 
 
 class DrainServer(uvicorn.Server):
     """A server that a first SIGTERM or SIGINT lets run until its calls are over, and a second one ends at once.
 
-    uvicorn's own way is to close every socket at once. After a drain the process can exit with 0.
+    Calls still live after `drain_s` are told to end. uvicorn's own way is to close every socket at once, and to
+    raise the signal again; after a drain the process can exit with 0.
     """
 
     def __init__(self, config: uvicorn.Config, switchboard: Switchboard, drain: Drain, drain_s: float) -> None:
@@ -62,7 +64,7 @@ class DrainServer(uvicorn.Server):
     def _check_drain(self, now: float) -> None:
         if self._switchboard.live_calls:
             self._last_live = now
-            if now >= self._deadline + LAST_WORDS_S:
+            if now >= self._deadline + GOODBYE_S:
                 self.should_exit = True
             elif now >= self._deadline and not self._ending:
                 self._ending = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import product
 
 import orjson
 import pytest
@@ -131,29 +132,26 @@ async def test_a_phone_that_does_not_read_is_dropped(service):
 # What a stream has to prove
 
 
-@pytest.mark.parametrize("path", ["/media-stream", "/media-stream/"])
-@pytest.mark.parametrize("signed", ["wss://phone.example/media-stream", "wss://phone.example/media-stream/"])
-async def test_an_upgrade_may_be_signed_with_or_without_the_last_slash(service, path, signed):
-    async with service.upgrade(path, **{"X-Twilio-Signature": sign(TOKEN, signed, {})}) as phone:
-        await calling(service, phone, media())
-        await heard(phone)
+async def test_an_upgrade_may_be_asked_for_and_signed_with_or_without_the_last_slash(service):
+    for path, signed in product(("/media-stream", "/media-stream/"), repeat=2):
+        signature = sign(TOKEN, "wss://phone.example" + signed, {})
+        async with service.upgrade(path, **{"X-Twilio-Signature": signature}) as phone:
+            await calling(service, phone, media())
+            await heard(phone)
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
+async def test_an_upgrade_without_our_signature_is_refused(service):
+    for signature in (
         "",
         sign("another token", "wss://phone.example/media-stream", {}),
         sign(TOKEN, "https://phone.example/media-stream", {}),
         sign(TOKEN, "wss://phone.example/console", {}),
         sign(TOKEN, "wss://127.0.0.1/media-stream", {}),
-    ],
-)
-async def test_an_upgrade_without_our_signature_is_refused(service, signature):
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        async with service.upgrade(**{"X-Twilio-Signature": signature}):
-            pass
-    assert refused.value.response.status_code == 403
+    ):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with service.upgrade(**{"X-Twilio-Signature": signature}):
+                pass
+        assert refused.value.response.status_code == 403
 
 
 def token_of_none(service):
@@ -197,19 +195,12 @@ async def test_a_second_stream_of_a_live_call_is_refused_and_the_first_goes_on(s
         await heard(first)
 
 
-@pytest.mark.parametrize("other", [{"encoding": "audio/l16"}, {"sampleRate": 16000}, {"channels": 2}])
-async def test_a_stream_of_another_format_is_refused(service, other):
-    async with service.upgrade() as phone:
-        await phone.send(start(service.token(), **other))
-        assert await closed(phone) == 1008
+async def test_a_stream_of_another_format_is_refused(service):
+    for other in ({"encoding": "audio/l16"}, {"sampleRate": 16000}, {"channels": 2}):
+        async with service.upgrade() as phone:
+            await phone.send(start(service.token(), **other))
+            assert await closed(phone) == 1008
     assert service.switchboard.events == []
-
-
-async def test_a_stream_must_start_within_five_seconds():
-    async with serving() as service, service.upgrade() as phone:
-        await phone.send(CONNECTED)
-        await asyncio.wait_for(phone.wait_closed(), 8)
-        assert phone.close_code == 1008
 
 
 async def test_media_before_start_is_not_heard_and_soon_not_tolerated(service):
@@ -346,8 +337,9 @@ async def test_of_500_mutated_upgrades_none_is_accepted(service):
         assert await status_of(service.port, bytes(mutated)) != 101, mutated
 
 
-async def test_connections_that_say_nothing_or_never_finish_are_closed():
-    async with serving() as service:
+async def test_who_says_nothing_or_never_finishes_is_shown_out_after_five_seconds():
+    async with serving() as service, service.upgrade() as silent:
+        await silent.send(CONNECTED)
         heads = [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "] * 20
         connections = [await asyncio.open_connection("127.0.0.1", service.port) for _ in heads]
         for (_, writer), head in zip(connections, heads, strict=True):
@@ -355,8 +347,16 @@ async def test_connections_that_say_nothing_or_never_finish_are_closed():
         assert (await service.http.get("/healthz")).status_code == 200
         gone = asyncio.gather(*(reader.read() for reader, _ in connections), return_exceptions=True)
         await asyncio.wait_for(gone, 8)
+        await asyncio.wait_for(silent.wait_closed(), 8)
+        assert silent.close_code == 1008
         for _, writer in connections:
             writer.close()
+
+
+async def test_an_upgrade_to_what_is_no_url_is_refused():
+    async with serving() as service:
+        request = upgrade_request(SIGNATURE).replace(b"/media-stream", b"/\xff")
+        assert await status_of(service.port, request) == 400
 
 
 async def test_an_endless_head_is_refused():
