@@ -135,7 +135,7 @@ class CallBridge:
                 self._held.append(event.audio)
             return NOTHING
         append = do.AppendAudio(event.audio)
-        if self._voiced_ms is None or not audio.is_loud(event.audio):
+        if self._voiced_ms is None or not self._speaking or not audio.is_loud(event.audio):
             return (append,)
         self._voiced_ms += audio.duration_ms(event.audio)
         if self._voiced_ms < (self.agent.barge_in.after_ms or 0):
@@ -343,6 +343,8 @@ class CallBridge:
         if request is not None and self._speaking and not self._protected:
             # Asked for just before the caller began to speak: that will be answered instead.
             self._speech.silence(event.response_id)
+            if request.line is None:  # unless it turns out to be a noise
+                self._responses.want(request)
             return (do.CancelResponse(event.response_id),)
         return NOTHING
 
@@ -357,7 +359,7 @@ class CallBridge:
         if self._farewell is None:
             return NOTHING
         if self._farewell.tool_call_id is not None:
-            return self._post_goodbye(self._farewell.tool_call_id)
+            return self._post_goodbye(self._farewell.tool_call_id, event.response_id)
         self._farewell.said(request)
         return NOTHING
 
@@ -414,12 +416,14 @@ class CallBridge:
         self._responses.drop_all()
         self._farewell = Farewell("agent_hung_up", END_CALL, awaits=ANSWER, tool_call_id=event.tool_call_id)
         # The same response may still go on to speak: whether goodbye was said shows at its end.
-        return NOTHING if event.response_id == self._responses.active else self._post_goodbye(event.tool_call_id)
+        if event.response_id == self._responses.active:
+            return NOTHING
+        return self._post_goodbye(event.tool_call_id, event.response_id)
 
-    def _post_goodbye(self, tool_call_id: str) -> Commands:
+    def _post_goodbye(self, tool_call_id: str, response_id: str) -> Commands:
         assert self._farewell is not None
         self._farewell.tool_call_id = None
-        if self._speech.playing:
+        if self._speech.latest_response == response_id:
             self._farewell.awaits = None
             return (do.SendToolOutput(tool_call_id, _GOODBYE_SAID),)
         self._responses.want(ANSWER)
@@ -436,7 +440,7 @@ class CallBridge:
         if self._farewell is None or self._farewell.awaits is not None:
             self._say_goodbye(Farewell("time_limit", "max_minutes", goodbye.spoken, Request(goodbye), firm=True))
         else:
-            self._farewell.firm = True
+            self._farewell.firm, self._farewell.interrupted = True, False
         return NOTHING
 
     def _silence_lasts(self, now: float) -> Commands:

@@ -18,6 +18,7 @@ class AgentSpeech:
     """
 
     def __init__(self, transcript: Transcript) -> None:
+        self.latest_response: str | None = None  # of which there was audio
         self._transcript = transcript
         self._playout = Playout()
         self._early: list[on.AgentAudio | on.AgentTurnEnded] | None = []  # until the stream opens
@@ -50,6 +51,7 @@ class AgentSpeech:
 
     def audio(self, event: on.AgentAudio, now: float) -> Commands:
         """Play a piece of audio, unless it is of a response that was silenced."""
+        self.latest_response = event.response_id
         if event.response_id in self._silenced:
             if event.turn_id in self._cut_turns:
                 return NOTHING

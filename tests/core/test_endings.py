@@ -13,6 +13,13 @@ PATIENT = Agent(
 HELLO = do.RequestResponse(say_exactly("Hello?"))
 GOODBYE = do.RequestResponse(say_exactly("Goodbye then."))
 
+LIMITED = Agent(
+    "test",
+    greeting=None,
+    idle=None,
+    limits=Limits(max_minutes=2, warn_s=30, warning=Line("Half a minute."), goodbye=Line("Time is up.")),
+)
+
 
 def ends(commands) -> list[do.EndCall]:
     return [command for command in commands if isinstance(command, do.EndCall)]
@@ -56,6 +63,32 @@ def test_an_agent_that_hangs_up_without_a_word_is_made_to_say_goodbye_first():
     assert ask == do.RequestResponse()
     call.answers(1.0, "a2", "r2")
     assert ends(plays(call, 1.0)) == [do.EndCall("agent_hung_up", "end_call")]
+
+
+def test_a_goodbye_that_was_heard_before_its_response_ended_is_not_said_again():
+    call = TestCall()
+    call.responds()
+    call.says(1.0)
+    plays(call, 1.0)
+    call.calls_tool("end_call")
+    assert ends(call.response_ends()) == [do.EndCall("agent_hung_up", "end_call")]
+
+
+def test_the_longest_call_ends_though_the_caller_has_just_talked_into_a_goodbye():
+    call = TestCall(LIMITED)
+    call.at(90.0)
+    call.answers(1.0)
+    plays(call, 1.0)
+    call.at(119.0)
+    call.responds("r2")
+    call.says(2.0, "a2", "r2")
+    call.calls_tool("end_call", response="r2")
+    call.response_ends("r2")
+    call.caller_speaks()
+    call.at(120.5)
+    call.caller_stops()
+    call.answers(30.0, "a3", "r3")
+    assert ends(call.at(136.0)) == [do.EndCall("agent_hung_up", "end_call")]
 
 
 def test_a_caller_who_talks_on_into_the_goodbye_and_is_answered_keeps_the_call():
@@ -190,14 +223,6 @@ def test_a_caller_who_wakes_up_during_the_goodbye_is_answered():
 
 
 # The longest call
-
-
-LIMITED = Agent(
-    "test",
-    greeting=None,
-    idle=None,
-    limits=Limits(max_minutes=2, warn_s=30, warning=Line("Half a minute."), goodbye=Line("Time is up.")),
-)
 
 
 def test_the_end_of_a_long_call_is_announced_and_the_agent_says_goodbye():
