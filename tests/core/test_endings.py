@@ -88,7 +88,8 @@ def test_the_longest_call_ends_though_the_caller_has_just_talked_into_a_goodbye(
     call.at(120.5)
     call.caller_stops()
     call.answers(30.0, "a3", "r3")
-    assert ends(call.at(136.0)) == [do.EndCall("agent_hung_up", "end_call")]
+    call.at(136.0)
+    assert ends(call.done) == [do.EndCall("agent_hung_up", "end_call")]
 
 
 def test_a_caller_who_talks_on_into_the_goodbye_and_is_answered_keeps_the_call():
