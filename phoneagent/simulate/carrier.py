@@ -28,7 +28,7 @@ class Carrier:
     async def fetch(self, url: str, method: str, fields: Mapping[str, str]) -> tuple[int, str]:
         """The HTTP status and the text that a webhook answers. Raises WebhookError: no answer at all (11200)."""
         if method == "GET":
-            url, form = str(httpx.URL(url, params=dict(fields))), None
+            url, form = str(httpx.URL(url).copy_merge_params(dict(fields))), None
         else:
             form = dict(fields)
         headers = self._signed(url, form or {})

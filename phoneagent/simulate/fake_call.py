@@ -94,6 +94,10 @@ class FakeCall:
         if self._stream is not None:
             self._stream.hang_up()
 
+    def abandon(self) -> None:
+        """Drop the call, wherever it is."""
+        self._task.cancel()
+
     async def _run(self) -> None:
         record = self.record
         try:
@@ -101,6 +105,10 @@ class FakeCall:
         except (WebhookError, TwimlError) as error:
             record.problems.append(str(error))
             record.outcome = "failed"
+        except asyncio.CancelledError:
+            record.outcome = "dropped"
+            if self._stream is not None:
+                self._stream.drop()
         finally:
             record.ended_at = self._clock()
             record.problems += record.caller.notes
@@ -139,7 +147,8 @@ class FakeCall:
                     await asyncio.sleep(seconds)
                 case Redirect(url, method):
                     return url, method
-                case Reject():
+                case Reject(reason):
+                    self.record.problems.append(f"the service refused the call: {reason}")
                     return "rejected"
                 case Dial(numbers):
                     self.record.dialled = numbers
@@ -168,13 +177,17 @@ class FakeCall:
             self.record.streams.pop()
             self.record.problems.append(str(error))
             return None
-        limit = asyncio.get_running_loop().call_later(self._max_s, self._stream.hang_up)
+        limit = asyncio.get_running_loop().call_later(self._max_s, self._give_up)
         await self._stream.closed
         limit.cancel()
         phone_line.cut(self._clock())
         if phone_line.ended is None:
             return None
         return "dropped" if phone_line.ended == "dropped" else "caller hung up"
+
+    def _give_up(self) -> None:
+        self.record.problems.append(f"the call was still running after {self._max_s:g} s")
+        self.hang_up()
 
     def _changed(self) -> None:
         for condition, future in self._watchers:

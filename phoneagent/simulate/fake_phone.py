@@ -21,7 +21,9 @@ CALLER_NUMBER = "+15550199"
 
 
 class FakePhone:
-    """Places calls to the service at `url` (its origin, such as http://127.0.0.1:8000). An async context manager.
+    """Places calls to the service at `url` (its origin, such as http://127.0.0.1:8000).
+
+    An async context manager: what is still on the line when it ends is dropped.
 
     `auth_token` signs as Twilio does; without one nothing is signed. Where the service is configured with
     another `public_url`, that is what gets signed and what stands in its TwiML, but `url` is what is
@@ -45,7 +47,7 @@ class FakePhone:
         self._clock = clock  # not the event loop's: uvloop's is rounded to milliseconds
         self._clips: dict[str | Path, Clip] = {}
         self._account_sid = f"AC{rng.getrandbits(128):032x}"
-        self._running: set[FakeCall] = set()
+        self._running: list[FakeCall] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,6 +55,9 @@ class FakePhone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for call in self._running:
+            call.abandon()
+        await asyncio.gather(*(call.ended() for call in self._running))
         await self._carrier.close()
 
     async def prepare(self, script: Iterable[Step]) -> None:
@@ -102,7 +107,7 @@ class FakePhone:
         max_s: float = 600.0,
     ) -> FakeCall:
         """Begin a call in which `side`, whatever it is, holds the phone. Otherwise as `dial`."""
-        return FakeCall(
+        call = FakeCall(
             self._carrier,
             side,
             to=to,
@@ -115,6 +120,8 @@ class FakePhone:
             rng=random.Random(self._rng.getrandbits(64)),  # noqa: S311  # its own: calls run side by side
             clock=self._clock,
         )
+        self._running = [one for one in self._running if one.record.ended_at is None] + [call]
+        return call
 
     def _clip(self, what: str | Path) -> Clip:
         if isinstance(what, Path):

@@ -37,6 +37,21 @@ DEFAULT_SESSION: Event = {
     },
 }
 
+CLIENT_EVENTS = frozenset(
+    {
+        "session.update",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+        "conversation.item.create",
+        "conversation.item.truncate",
+        "conversation.item.delete",
+        "conversation.item.retrieve",
+        "response.create",
+        "response.cancel",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:

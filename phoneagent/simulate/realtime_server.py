@@ -20,6 +20,8 @@ from picows import (
     ws_create_server,
 )
 
+from phoneagent.simulate.realtime_events import CLIENT_EVENTS, error
+
 
 class RealtimeSession(WSListener):
     """One client's connection. `model` and `headers` are of its upgrade request."""
@@ -60,10 +62,22 @@ class RealtimeSession(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:
-            self.receive(orjson.loads(frame.get_payload_as_memoryview()))
+            self._read(frame.get_payload_as_memoryview())
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
+
+    def _read(self, text: memoryview) -> None:
+        try:
+            event = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            self.send(error("invalid_json", "We could not parse the JSON body."))
+            return
+        kind = event.get("type") if isinstance(event, dict) else None
+        if kind in CLIENT_EVENTS:
+            self.receive(event)
+        else:
+            self.send(error("invalid_value", f"Invalid value: {kind!r}.", param="type"))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if not self.closed.done():

@@ -73,8 +73,12 @@ Step = Say | WaitForAgent | Interrupt | Silence | Press | HangUp | DropConnectio
 
 
 def conversation(lines: Iterable[str | Path]) -> list[Step]:
-    """A polite caller: lets the agent finish before each line and at the end, then hangs up."""
+    """A polite caller: lets the agent finish before each line and at the end, then hangs up.
+
+    A line is a text, or the name of a WAV file.
+    """
     steps: list[Step] = [WaitForAgent()]
     for line in lines:
-        steps += [Say(line), WaitForAgent()]
+        what = Path(line) if str(line).lower().endswith(".wav") else line
+        steps += [Say(what), WaitForAgent()]
     return [*steps, HangUp()]

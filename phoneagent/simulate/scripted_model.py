@@ -32,6 +32,7 @@ from phoneagent.simulate.realtime_events import (
     Event,
     Pause,
     Step,
+    caller_turn_ended,
     error,
     merged,
     response_cancelled,
@@ -72,14 +73,14 @@ def expect(type: str, **fields: Any) -> Expect:
 
 def session_updated(**changes: Any) -> Reaction:
     """Confirm the session's configuration, with `changes` that the client did not ask for."""
-    return lambda session: [{"type": "session.updated", "session": merged(session.config, changes)}]
+    return lambda session: [{"type": "session.updated", "session": merged(session.proposed, changes)}]
 
 
 class ScriptedSession(RealtimeSession):
     """One session of a scripted model. Tests may also drive it by hand, with `emit` and `interrupt`.
 
     `events` are all that came but the audio, which is in `audio` as bytes of the session's input format, in
-    `frames` pieces. `config` is the configuration in force.
+    `frames` pieces. `config` is the configuration in force, `proposed` what the latest update would make of it.
     """
 
     def __init__(self, request: WSUpgradeRequest, script: Sequence[Expect], clock: Callable[[], float]) -> None:
@@ -88,6 +89,7 @@ class ScriptedSession(RealtimeSession):
         self.audio = bytearray()
         self.frames = 0
         self.config = {**DEFAULT_SESSION, "model": self.model}
+        self.proposed = self.config
         self.active_response: str | None = None
         self._script = deque(script)
         self._clock = clock
@@ -149,7 +151,7 @@ class ScriptedSession(RealtimeSession):
         else:
             self.events.append(Received(self._clock(), event))
         if event["type"] == "session.update":
-            self.config = merged(self.config, event["session"])
+            self.proposed = merged(self.config, event["session"])
         if self._script and _is(event, self._script[0]):
             steps: list[Step] = []
             for reaction in self._script.popleft().reactions:
@@ -165,7 +167,7 @@ class ScriptedSession(RealtimeSession):
     def _answer(self, event: Event) -> None:
         match event["type"]:
             case "session.update":
-                self.emit({"type": "session.updated", "session": self.config})
+                self.emit({"type": "session.updated", "session": self.proposed})
             case "conversation.item.create":
                 item = {"id": f"item_{next(self._ids)}", "object": "realtime.item", **event["item"]}
                 self.emit({"type": "conversation.item.added", "item": item})
@@ -174,14 +176,21 @@ class ScriptedSession(RealtimeSession):
                 self.emit({**event, "type": "conversation.item.truncated"})
             case "conversation.item.delete":
                 self.emit({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+            case "input_audio_buffer.commit":
+                committed = caller_turn_ended(f"item_{next(self._ids)}")[1:]  # without a speech_stopped
+                self.emit(*committed)
             case "input_audio_buffer.clear":
                 self.emit({"type": "input_audio_buffer.cleared"})
             case "response.create" if self.active_response is not None:
                 message = f"Conversation already has an active response: {self.active_response}"
-                self.emit(error("conversation_already_has_active_response", message))
+                self._refuse(event, "conversation_already_has_active_response", message)
             case "response.cancel":
                 if not self._cancel("client_cancelled"):
-                    self.emit(error("response_cancel_not_active", "no active response found"))
+                    message = "Cancellation failed: no active response found"
+                    self._refuse(event, "response_cancel_not_active", message)
+
+    def _refuse(self, event: Event, code: str, message: str) -> None:
+        self.emit(error(code, message, event_id=event.get("event_id")))
 
     def _cancel(self, reason: str) -> bool:
         response_id = self.active_response
@@ -208,6 +217,8 @@ class ScriptedSession(RealtimeSession):
     def _emit_one(self, event: Event, emission: _Emission) -> None:
         event = {**event, "event_id": f"event_{next(self._ids)}"}
         match event["type"]:
+            case "session.updated":
+                self.config = event["session"]
             case "response.created":
                 self.active_response = emission.response_id = event["response"]["id"]
             case "response.done" if event["response"]["id"] == self.active_response:

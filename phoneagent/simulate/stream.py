@@ -57,6 +57,11 @@ class MediaStreamClient(WSListener):
         if not self.closed.done():
             self._send(self._line.hang_up(self._clock()))
 
+    def drop(self) -> None:
+        """Break the connection off."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._send(self._line.open(self._clock()))

@@ -233,6 +233,36 @@ async def test_the_recording_has_both_sides_aligned(tmp_path: Path):
     assert heard[-1] - heard[0] == pytest.approx(0.2, abs=0.001)
 
 
+async def test_an_action_asked_for_with_get_is_signed_with_its_query():
+    document = STREAM.replace('action="/after"', 'action="/after?a=1" method="GET"')
+    service = TinyService(document, after=GOODBYE, conversation=Agent(hang_up_after=2))
+    async with service.running(), phone(service, auth_token=TOKEN) as handset:
+        record = await handset.dial("+15550100", []).ended()
+    assert record.said == ["Goodbye."]
+    _, headers, form = service.requests[-1]
+    assert form == {}
+    assert service.queries[-1].startswith("a=1&CallSid=CA")
+    url = f"{service.url}/after?{service.queries[-1]}"
+    assert headers["x-twilio-signature"] == sign(TOKEN, url, {})
+
+
+async def test_a_caller_does_not_stay_on_the_line_for_ever():
+    record = await call(TinyService(STREAM, conversation=Agent()), [], max_s=0.2)
+    assert record.outcome == "caller hung up"
+    assert record.problems == ["the call was still running after 0.2 s"]
+
+
+async def test_calls_end_with_their_phone():
+    agent = Agent()
+    service = TinyService(STREAM, conversation=agent)
+    async with service.running():
+        async with phone(service) as handset:
+            running = handset.dial("+15550100", [])
+            await running.until(lambda record: record.streams and record.line.marks)
+        assert running.record.outcome == "dropped"
+    assert "stop" not in agent.events()
+
+
 async def test_words_without_a_voice_are_refused_before_anything_is_dialled():
     async with FakePhone("http://127.0.0.1:9", rng=random.Random(1)) as handset:
         with pytest.raises(ClipError, match="no voice to say 'Hello'"):

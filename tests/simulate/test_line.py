@@ -219,7 +219,7 @@ def test_a_network_delays_both_ways_and_keeps_the_order():
 
 
 def test_a_polite_conversation():
-    steps = conversation(["one", Path("two.wav")])
+    steps = conversation(["one", "two.wav"])
     assert [type(step).__name__ for step in steps] == [
         "WaitForAgent",
         "Say",
@@ -228,3 +228,4 @@ def test_a_polite_conversation():
         "WaitForAgent",
         "HangUp",
     ]
+    assert [step.what for step in steps if isinstance(step, Say)] == ["one", Path("two.wav")]

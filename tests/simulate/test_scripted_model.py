@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -187,6 +188,46 @@ async def test_formats_that_nobody_asked_for():
         updated = await c.recv()
         assert updated.session.audio.input.format.type == "audio/pcmu"
         assert updated.session.audio.output.format.type == "audio/pcm"
+
+
+async def test_a_refused_configuration_changes_nothing():
+    script = [expect("session.update").then(error("invalid_value", param="session.audio.output.voice"))]
+    async with ScriptedModel(script) as model, client(model).realtime.connect(model="m") as c:
+        await c.session.update(session=SESSION)
+        await types_until(c, "error")
+        assert model.sessions[0].config["audio"]["output"]["format"]["type"] == "audio/pcm"
+        await c.session.update(session=SESSION)
+        await types_until(c, "session.updated")
+        assert model.sessions[0].config["audio"]["output"]["format"]["type"] == "audio/pcmu"
+        assert model.sessions[0].config["audio"]["output"]["voice"] == "marin"
+
+
+async def test_what_is_no_event_is_an_error_and_the_session_lives_on():
+    async with ScriptedModel() as model:
+        async with websockets.connect("ws" + model.url[4:] + "/realtime?model=m") as socket:
+            await socket.recv()
+            await socket.recv()
+            for wrong, code in [("{", "invalid_json"), ("[]", "invalid_value"), ('{"type":"x"}', "invalid_value")]:
+                await socket.send(wrong)
+                assert json.loads(await socket.recv())["error"]["code"] == code
+        assert model.sessions[0].events == []
+
+
+async def test_an_error_names_the_event_that_caused_it():
+    async with ScriptedModel() as model, client(model).realtime.connect(model="m") as c:
+        await c.send({"type": "response.cancel", "event_id": "mine"})
+        await types_until(c, "conversation.created")
+        assert (await c.recv()).error.event_id == "mine"
+
+
+async def test_a_commit_makes_an_item_of_the_audio():
+    async with ScriptedModel() as model, client(model).realtime.connect(model="m") as c:
+        await c.input_audio_buffer.commit()
+        assert (await types_until(c, "conversation.item.done"))[2:] == [
+            "input_audio_buffer.committed",
+            "conversation.item.added",
+            "conversation.item.done",
+        ]
 
 
 async def test_pcm_audio_is_as_long_as_the_mulaw():

@@ -26,11 +26,13 @@ class TinyService:
     after: str = "<Response><Hangup/></Response>"
     conversation: Conversation | None = None
     url: str = ""
+    queries: list[str] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
     async def webhook(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
         self.requests.append((request.url.path, dict(request.headers), form))
+        self.queries.append(request.url.query)
         document = self.incoming if request.url.path == "/incoming" else self.after
         return Response(document.replace("{origin}", "ws" + self.url.removeprefix("http")), media_type="text/xml")
 
@@ -46,7 +48,7 @@ class TinyService:
     async def running(self) -> AsyncIterator[TinyService]:
         routes = [
             Route("/incoming", self.webhook, methods=["POST"]),
-            Route("/after", self.webhook, methods=["POST"]),
+            Route("/after", self.webhook, methods=["POST", "GET"]),
             WebSocketRoute("/media-stream", self.stream),
         ]
         config = uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off")
