@@ -68,7 +68,7 @@ def test_imports_point_one_way() -> None:
                 offences.append(f"{where(path, node)} imports {name}; {mine} may import {may}")
             if (mine, other) == ("local", "agents") and not name.startswith("phoneagent.agents.dialogue"):
                 offences.append(f"{where(path, node)} imports {name}; local may import the dialogue only")
-    assert offences == []
+    assert not offences, "\n".join(offences)
 
 
 def test_each_foreign_package_has_its_place() -> None:
@@ -79,7 +79,7 @@ def test_each_foreign_package_has_its_place() -> None:
             places = ONLY_IN.get(package)
             if places and room(path) not in places:
                 offences.append(f"{where(path, node)} imports {package}, which belongs to {', '.join(places)}")
-    assert offences == []
+    assert not offences, "\n".join(offences)
 
 
 def test_the_core_is_pure() -> None:
@@ -92,7 +92,7 @@ def test_the_core_is_pure() -> None:
             standard = package in sys.stdlib_module_names and package not in NOT_IN_CORE
             if package != "phoneagent" and not standard:
                 offences.append(f"{where(path, node)} imports {package}")
-    assert offences == []
+    assert not offences, "\n".join(offences)
 
 
 def test_only_settings_reads_the_environment() -> None:
@@ -106,7 +106,7 @@ def test_only_settings_reads_the_environment() -> None:
                     offences.append(f"{where(path, node)} reads os.{attr}")
                 case ast.ImportFrom(module="os", names=names) if ENVIRONMENT & {alias.name for alias in names}:
                     offences.append(f"{where(path, node)} imports the environment from os")
-    assert offences == []
+    assert not offences, "\n".join(offences)
 
 
 IMPORT_ALL = """
