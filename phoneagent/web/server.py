@@ -50,7 +50,10 @@ class DrainServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self._drain.begun:
             self._drain.begun = True
-            self._deadline = time.monotonic() + self._drain_s
+            now = time.monotonic()
+            self._deadline = now + self._drain_s
+            if self._switchboard.live_calls:
+                self._last_live = now
             log.info("draining: no new calls", extra={"live_calls": self._switchboard.live_calls})
         else:
             self.force_exit = True

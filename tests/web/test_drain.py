@@ -38,6 +38,8 @@ asyncio.run(main())
 async def test_a_call_goes_on_through_a_drain_and_its_end_is_the_services():
     async with serving() as service, service.upgrade() as phone:
         await phone.send(start(service.token()))
+        await phone.send(media())
+        await asyncio.wait_for(phone.recv(), WITHIN_S)
         service.server.handle_exit(signal.SIGTERM, None)
         answer = await service.http.get("/readyz")
         assert (answer.status_code, answer.json()["reasons"]) == (503, ["draining"])
@@ -46,10 +48,11 @@ async def test_a_call_goes_on_through_a_drain_and_its_end_is_the_services():
         for _ in range(20):
             await phone.send(media())
             await asyncio.wait_for(phone.recv(), WITHIN_S)
-        assert not service.server.should_exit
         await phone.close()
         await asyncio.wait_for(service.switchboard.ended.wait(), WITHIN_S)
-        assert "<Hangup />" in (await service.post("/stream-ended", FORM)).text  # still there for the last words
+        await service.server.on_tick(1)
+        assert not service.server.should_exit  # still there for the last words
+        assert "<Hangup />" in (await service.post("/stream-ended", FORM)).text
         await asyncio.wait_for(asyncio.shield(service.done), 10)
 
 
