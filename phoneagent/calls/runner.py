@@ -71,6 +71,7 @@ class CallRunner:
         self._waiting: deque[Event] = deque()
         self._receiving = False
         self._timer: asyncio.TimerHandle | None = None
+        self._wake_at: float | None = None  # not `timer.when()`: uvloop's have none for what is due at once
         self._tasks: set[asyncio.Task[None]] = set()
         self._notes: dict[str, object] = {}
         self._tool_runs: list[ToolRun] = []
@@ -111,21 +112,19 @@ class CallRunner:
         self._wake_in_time()
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer = self._wake_at = None
         for command in self._bridge.tick(self._clock()):
             self._do(command)
         self._wake_in_time()
 
     def _wake_in_time(self) -> None:
         deadline = self._bridge.deadline
-        timer = self._timer
-        if timer is not None:
-            if timer.when() == deadline:
-                return
-            timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
+        if deadline == self._wake_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake_at = deadline
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
 
     def _do(self, command: Command) -> None:
         kind = type(command)
