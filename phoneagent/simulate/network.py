@@ -68,13 +68,12 @@ class DelayedLine:
 
 
 class _Way:
-    """One direction of the network."""
+    """One direction of the network. A message that would be faster than the one before it waits behind it."""
 
     def __init__(self, network: Network, rng: random.Random) -> None:
         self._network = network
         self._rng = rng
         self._under_way: deque[tuple[float, str | bytes]] = deque()
-        self._last_at = 0.0
 
     @property
     def next_at(self) -> float:
@@ -83,8 +82,7 @@ class _Way:
     def put(self, messages: list[str] | list[str | bytes], now: float) -> None:
         for message in messages:
             delay_ms = self._network.delay_ms + self._rng.uniform(0, self._network.jitter_ms)
-            self._last_at = max(self._last_at, now + delay_ms / 1000)
-            self._under_way.append((self._last_at, message))
+            self._under_way.append((now + delay_ms / 1000, message))
 
     def take(self) -> str | bytes:
         return self._under_way.popleft()[1]

@@ -23,6 +23,7 @@ from phoneagent.simulate.realtime_events import (
     response_cancelled,
     session_created,
     speech_started,
+    transcribed,
 )
 from phoneagent.simulate.realtime_server import RealtimeServer, RealtimeSession
 
@@ -148,7 +149,8 @@ class TalkingSession(RealtimeSession):
         self._loop.call_later(self._talk.every_s, self._caller_speaks)
 
     def _answer_caller(self) -> None:
-        for event in caller_turn_ended(f"item_caller_{self._turn}"):
+        item_id = f"item_caller_{self._turn}"
+        for event in (*caller_turn_ended(item_id), transcribed("Yes, please.", item_id)):
             self.emit(event)
         if self._speaking is None:
             self._speak(self._talk.speak_s)

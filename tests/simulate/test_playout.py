@@ -97,6 +97,14 @@ def test_the_playhead_stands_still_while_the_queue_is_dry():
     assert [chunk.begins_at for chunk in queue.chunks] == [10.0, 12.0]
 
 
+def test_audio_that_comes_while_there_is_some_left_adds_up_to_the_byte():
+    queue = PlayoutQueue()
+    for n in range(1000):
+        queue.play(b"x" * 163, 10.0 + n * 0.02003)
+    assert queue.run_began_at == 10.0
+    assert queue.ends_at == pytest.approx(10.0 + 163 * 1000 / BYTES_PER_S, abs=1e-9)
+
+
 def test_a_clear_cuts_the_chunk_that_is_heard_and_returns_what_waits():
     queue = PlayoutQueue()
     for n in range(3):

@@ -145,7 +145,7 @@ async def test_ordinary_answers_need_no_script():
 
 
 async def test_an_interruption_stops_the_response_that_is_being_spoken():
-    slow = response(Speech(ms=60_000), speed=1.0)
+    slow = response(Speech(ms=60_000, delta_ms=20), speed=1.0)
     script = [expect("response.create").then(*slow)]
     async with ScriptedModel(script) as model, client(model).realtime.connect(model="m") as c:
         await c.response.create()
@@ -159,6 +159,8 @@ async def test_an_interruption_stops_the_response_that_is_being_spoken():
             "response.done",
         ]
         assert session.active_response is None
+        session.emit(Pause(0.1), error("later"))
+        assert await types_until(c, "error") == ["error"]  # and nothing more of what was being said
 
 
 async def test_the_script_goes_on_event_by_event_and_waits_for_the_right_fields():
@@ -246,6 +248,13 @@ async def test_a_refused_upgrade(status: int):
             async with client(model).realtime.connect(model="m"):
                 pass
     assert refused.value.response.status_code == status
+
+
+async def test_nothing_else_is_served():
+    async with ScriptedModel() as model:
+        with pytest.raises(websockets.InvalidStatus):
+            async with websockets.connect("ws" + model.url[4:] + "/live/sessions"):
+                pass
 
 
 async def test_the_beta_is_gone():
