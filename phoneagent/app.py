@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -67,7 +68,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     """The service, listening. Raises SettingsError for what is found to be wrong only when it is used."""
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(settings.host, settings.port))
-        url = f"http://{settings.host}:{listener.getsockname()[1]}"
+        url = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
         agents = read_agents(settings)
         engine = await _engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
@@ -105,6 +106,22 @@ async def serve(settings: Settings) -> None:
         await service.done
 
 
+async def run_engine(settings: Settings, host: str, port: int) -> None:
+    """Run the embedded engine alone until it is told to stop."""
+    from phoneagent.local.server import serve as serve_engine
+
+    try:
+        engine = await serve_engine(engine_config(settings), host=host, port=port)
+    except OSError as error:
+        raise SettingsError([f"--port: {host} port {port} cannot be listened on: {error.strerror}"]) from None
+    log.info("listening", extra={"url": f"http://{_bracketed(host)}:{engine.port}/v1"})
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await engine.close()
+
+
 async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
     audio_format = settings.realtime_format
     match settings.engine:
@@ -113,7 +130,7 @@ async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
         case "azure":
             assert settings.azure_openai_endpoint
             assert settings.azure_openai_api_key
-            target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key)
+            target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key, audio_format)
         case "local":
             from phoneagent.local.process import EngineProcess
 
@@ -132,6 +149,10 @@ def engine_config(settings: Settings) -> EngineConfig:
         tts_url=settings.tts_url,
         llm_url=settings.llm_url,
     )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -107,12 +109,41 @@ def engine(host: str, port: int) -> None:
     \b
     Example: phoneagent engine --port 9000, then OPENAI_BASE_URL=http://127.0.0.1:9000/v1
     """
-    from phoneagent.app import engine_config
-    from phoneagent.local.server import run
+    from phoneagent.app import run_engine
 
     settings = _settings()
     telemetry.set_up(settings.log, settings.log_level)
-    _run(run(engine_config(settings), host=host, port=port))
+    _run(run_engine(settings, host, port))
+
+
+@main.command()
+@click.option("--agent", help="The agent to call, by its name.")
+@click.option("--to", "number", help="The number to call, instead of an agent's name.")
+@click.option("--say", "words", multiple=True, help="Words to speak, or a WAV file to play; may be repeated.")
+@click.option("--barge-in", "barge_in_ms", type=click.IntRange(0), metavar="MS", help="Interrupt each answer after MS.")
+@click.option("--press", "digits", default="", help="Keys to press at the end, such as 123#.")
+@click.option("--calls", default=1, show_default=True, type=click.IntRange(1, 1000), help="Calls at once.")
+@click.option("--url", help="The running service to call; without it one is started.")
+@click.option("--recordings", type=click.Path(file_okay=False, path_type=Path), help="Folder for stereo WAV files.")
+@click.option("--jitter", "jitter_ms", default=0.0, help="Delay of the network's messages, up to so many ms.")
+@click.option("--noise", default=0, type=click.IntRange(0, 5000), help="Level of the caller's background noise.")
+def simulate(agent: str | None, number: str | None, **options: Any) -> None:
+    """Call an agent with a simulated telephone, over the real wires.
+
+    \b
+    Example: phoneagent simulate --agent reception --say "When are you open?" --say "Thank you, goodbye."
+    """
+    from phoneagent import trial
+
+    if (agent is None) == (number is None):
+        raise click.UsageError("name one of --agent and --to")
+    settings = _settings()
+    if options["url"] is None:
+        settings = replace(settings, host="127.0.0.1", port=0, public_url=None)
+        settings = replace(settings, twilio_auth_token=None, twilio_auth_token_next=None)
+    telemetry.set_up(settings.log, "warning" if settings.log_level == "info" else settings.log_level)
+    wanted = trial.Trial(to=number or f"client:{agent}", **options)
+    sys.exit(0 if _run(trial.run(wanted, settings, Console(highlight=False))) else 1)
 
 
 def _settings() -> Settings:

@@ -36,12 +36,12 @@ def story() -> list[Step]:
     """Books a table, changes its mind in the middle of the answer, confirms, and says goodbye."""
     return [
         WaitForAgent(),
-        Say(_CLIPS / "book.wav"),
-        Interrupt(1200, _CLIPS / "correct.wav"),
+        Say(_CLIPS / "1-book.wav"),
+        Interrupt(1200, _CLIPS / "2-correct.wav"),
         WaitForAgent(),
-        Say(_CLIPS / "confirm.wav"),
+        Say(_CLIPS / "3-confirm.wav"),
         WaitForAgent(),
-        Say(_CLIPS / "goodbye.wav"),
+        Say(_CLIPS / "4-goodbye.wav"),
     ]
 
 
@@ -127,7 +127,9 @@ def report(console: Console, record: CallRecord, heard: phone_side.CallRecord, r
     for problem in heard.problems:
         console.print(f"[red]  the phone noted: {problem}[/]")
     if all(checks.values()):
-        console.print(f"\nTalk to it yourself:     make serve, then: phoneagent simulate --to {NUMBER} --say 'Hello?'")
+        console.print(
+            '\nTalk to it yourself:     .venv/bin/phoneagent simulate --agent reception --say "When are you open?"'
+        )
         console.print("Connect a phone number:  see “Answer your number” in README.md")
     return all(checks.values())
 

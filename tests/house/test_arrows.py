@@ -21,7 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"core", "calls"} | ROOMS,
     "app": LEAVES | ROOMS | {"calls", "web"},
     "demo": LEAVES | ROOMS | {"calls", "web", "app"},
-    "cli": LEAVES | ROOMS | {"calls", "web", "app", "demo"},
+    "trial": LEAVES | ROOMS | {"calls", "web", "app", "demo"},
+    "cli": LEAVES | ROOMS | {"calls", "web", "app", "demo", "trial"},
     "__main__": {"cli"},
 }
 MAY_IMPORT["simulate"] |= {"twilio"}  # the fake phone signs and reads as Twilio does
