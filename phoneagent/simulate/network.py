@@ -68,11 +68,12 @@ class DelayedLine:
 
 
 class _Way:
-    """One direction of the network. A message that would be faster than the one before it waits behind it."""
+    """One direction of the network."""
 
     def __init__(self, network: Network, rng: random.Random) -> None:
         self._network = network
         self._rng = rng
+        self._last_at = 0.0
         self._under_way: deque[tuple[float, str | bytes]] = deque()
 
     @property
@@ -82,7 +83,9 @@ class _Way:
     def put(self, messages: list[str] | list[str | bytes], now: float) -> None:
         for message in messages:
             delay_ms = self._network.delay_ms + self._rng.uniform(0, self._network.jitter_ms)
-            self._under_way.append((now + delay_ms / 1000, message))
+            # not before the one ahead of it, or the phone's time would run backwards
+            self._last_at = max(self._last_at, now + delay_ms / 1000)
+            self._under_way.append((self._last_at, message))
 
     def take(self) -> str | bytes:
         return self._under_way.popleft()[1]
