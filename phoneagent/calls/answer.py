@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,7 @@ class Switchboard:
         *,
         max_calls: int,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
         tokens: StreamTokens | None = None,
     ) -> None:
         """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none."""
@@ -66,6 +68,7 @@ class Switchboard:
         self._prices = prices
         self._max_calls = max_calls
         self._clock = clock
+        self._monotonic = monotonic
         self._tokens = tokens or StreamTokens()
         self._lines: dict[str, _Line] = {}
         self._live: set[str] = set()
@@ -145,6 +148,7 @@ class Switchboard:
                 self._feed,
                 self._prices,
                 self._call_ended,
+                self._monotonic,
             )
         answer = Connect(self._tokens.issue(call.call_sid), agent.apology, agent.language)
         line = self._lines[call.call_sid] = _Line(answer, runner)

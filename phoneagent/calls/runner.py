@@ -56,8 +56,13 @@ class CallRunner:
         feed: Feed,
         prices: Prices,
         ended: Callable[[CallRecord], None],
+        clock: Callable[[], float],
     ) -> None:
-        """Begins the session at once, so that it is ready when the stream opens."""
+        """Begins the session at once, so that it is ready when the stream opens.
+
+        `clock`: seconds, monotonic; not the event loop's, which under uvloop stands still while callbacks run, so that
+        a mark would seem to have come back before it did.
+        """
         self.details = details
         self._engine = engine
         self._toolbox = toolbox
@@ -65,11 +70,11 @@ class CallRunner:
         self._prices = prices
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._clock = self._loop.time
-        self._bridge = CallBridge(details.agent, self._clock())
+        self._clock = clock
+        self._bridge = CallBridge(details.agent, clock())
         self._leg: Leg | None = None
         self._waiting: deque[Event] = deque()
-        self._receiving = False
+        self._busy = False  # doing commands
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at: float | None = None  # not `timer.when()`: uvloop's have none for what is due at once
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,16 +97,25 @@ class CallRunner:
 
     def receive(self, event: Event) -> None:
         """Take note of an event and do what follows from it."""
-        if self._receiving:  # caused by a command of the event before it
-            self._waiting.append(event)
-            return
-        self._receiving = True
+        self._waiting.append(event)
+        if not self._busy:  # else it was caused by a command, and those after that come first
+            self._carry_on()
+
+    def _tick(self) -> None:
+        self._timer = self._wake_at = None
+        self._carry_on(*self._bridge.tick(self._clock()))
+
+    def _carry_on(self, *commands: Command) -> None:
+        """Do what has fallen due, then pass on what has happened."""
+        self._busy = True
         try:
-            self._pass(event)
+            for command in commands:
+                self._do(command)
             while self._waiting:
                 self._pass(self._waiting.popleft())
         finally:
-            self._receiving = False
+            self._busy = False
+        self._wake_in_time()
 
     def _pass(self, event: Event) -> None:
         kind = type(event)
@@ -109,13 +123,6 @@ class CallRunner:
             self._note(event)
         for command in self._bridge.receive(event, self._clock()):
             self._do(command)
-        self._wake_in_time()
-
-    def _tick(self) -> None:
-        self._timer = self._wake_at = None
-        for command in self._bridge.tick(self._clock()):
-            self._do(command)
-        self._wake_in_time()
 
     def _wake_in_time(self) -> None:
         deadline = self._bridge.deadline
@@ -124,7 +131,10 @@ class CallRunner:
         if self._timer is not None:
             self._timer.cancel()
         self._wake_at = deadline
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+        if deadline is None:
+            self._timer = None
+        else:
+            self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._tick)
 
     def _do(self, command: Command) -> None:
         kind = type(command)
