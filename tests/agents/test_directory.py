@@ -90,6 +90,15 @@ def test_a_broken_save_keeps_the_last_good_version_and_is_told_once(folder: Fold
     assert answers(directory, "+15550109") == "ada"
 
 
+def test_a_save_that_claims_anothers_number_keeps_the_last_good_version(folder: Folder):
+    folder.write("ada", "numbers: [+15550100]")
+    folder.write("bob", "numbers: [+15550101]")
+    directory = folder.open()
+    folder.write("bob", "numbers: [+15550102, +15550100]")
+    assert len(directory.reload()) == 1
+    assert [answers(directory, f"+1555010{n}") for n in range(3)] == ["ada", "bob", None]
+
+
 def test_a_broken_parent_leaves_its_children_their_last_good_version(folder: Folder):
     folder.write("base", "voice: ash")
     folder.write("ada", "extends: base\nnumbers: [+15550100]")

@@ -38,6 +38,10 @@ def test_what_is_no_variable_is_named_with_its_place():
     ]
 
 
+def test_a_long_value_is_cut():
+    assert render("<{{caller}}>", {"caller": "x" * 5000}) == f"<{'x' * MAX_VALUE_LENGTH}>"
+
+
 @given(st.text())
 def test_a_value_is_data_one_bounded_line_that_is_never_expanded(value: str):
     values = {"caller": value, "agent": "SECRET"}

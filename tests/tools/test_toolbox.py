@@ -110,6 +110,11 @@ async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_
         sys.exit(1)
 
     @tool
+    def exhaust() -> None:
+        """Take what isn't there."""
+        next(iter(()))
+
+    @tool
     async def refuse() -> None:
         """Refuse."""
         raise ToolError("No table is free at eight.")
@@ -121,7 +126,8 @@ async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_
 
     assert json.loads(await ask(crash)) == {"error": "failed", "message": "The tool failed (KeyError)."}
     assert json.loads(await ask(leave)) == {"error": "failed", "message": "The tool failed (SystemExit)."}
-    assert json.loads(await ask(leave_thread))["error"] == "failed"
+    assert json.loads(await ask(leave_thread)) == {"error": "failed", "message": "The tool failed (RuntimeError)."}
+    assert json.loads(await ask(exhaust)) == {"error": "failed", "message": "The tool failed (RuntimeError)."}
     assert json.loads(await ask(refuse)) == {"error": "failed", "message": "No table is free at eight."}
     assert json.loads(await ask(odd))["message"] == "The tool failed (PydanticSerializationError)."
     assert "secret" not in caplog.text
