@@ -69,6 +69,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(settings.host, settings.port))
         url = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
+        if not settings.agents.is_dir():
+            raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
         engine = await _engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]

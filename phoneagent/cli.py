@@ -85,7 +85,7 @@ def check() -> None:
     from phoneagent.app import read_agents
 
     agents = read_agents(_settings())
-    Console().print(describe(agents.directory, agents.problems))
+    Console().print(describe(agents.directory, agents.problems), soft_wrap=True)
     problems = [*agents.directory.problems, *agents.problems]
     sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
 

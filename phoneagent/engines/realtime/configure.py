@@ -5,21 +5,18 @@ OpenAI Realtime API, `session.update`: the session object of type "realtime".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from phoneagent.core.agents import Agent, ToolSpec, Transcription, TurnDetection
 from phoneagent.core.errors import Problem
+from phoneagent.core.models import reasons
 from phoneagent.engines.realtime.targets import AudioFormat
 
 _FORMATS: dict[AudioFormat, dict[str, Any]] = {
     "pcmu": {"type": "audio/pcmu"},  # with a rate, which Live requires here, the update would be refused
     "pcm": {"type": "audio/pcm", "rate": 24000},
 }
-
-# gpt-realtime-2, -2.1, -2.1-mini, also in the middle of a deployment's name; not gpt-realtime-2025-08-28.
-_REASONING_MODEL = re.compile(r"gpt-realtime-[2-9](\.\d+)?(?!\d)")
 
 _TRANSCRIBES_WITH_HINTS = frozenset({"gpt-live-transcribe", "gpt-transcribe"})
 _TRANSCRIBES_WITHOUT_PROMPT = frozenset({"gpt-realtime-whisper"})
@@ -48,7 +45,7 @@ def session_update(
                 "transcription": _transcription(agent.transcription, agent.language),
                 "turn_detection": _turn_detection(agent.turn_detection, by_session=agent.barge_in.by_session),
             },
-            "output": {"format": _FORMATS[audio_format], "voice": agent.voice, "speed": agent.speed},
+            "output": {"format": _FORMATS[audio_format], "voice": _voice(agent.voice), "speed": agent.speed},
         },
         "tools": [
             {
@@ -71,7 +68,7 @@ def session_update(
             else {"type": "retention_ratio", "retention_ratio": agent.truncation}
         ),
     }
-    if agent.reasoning and _REASONING_MODEL.search(agent.model):
+    if agent.reasoning and reasons(agent.model):
         session["reasoning"] = {"effort": agent.reasoning}
     if dialogue and agent.dialogue is not None:
         session["dialogue"] = agent.dialogue
@@ -132,3 +129,8 @@ def _format_name(config: Mapping[str, Any], direction: str) -> str | None:
 def refuses_format(problem: Problem) -> bool:
     """Whether a refused `session.update` was refused for its audio formats."""
     return "format" in (problem.param or "") or "audio/pcmu" in problem.message
+
+
+def _voice(voice: str) -> str | dict[str, str]:
+    """A voice by its name, or a custom one by its id."""
+    return {"id": voice} if voice.startswith("voice_") else voice

@@ -130,12 +130,16 @@ def test_a_bridge_that_decides_on_barge_in_leaves_nothing_to_the_session(barge_i
         ("gpt-realtime-1.5", False),
         ("gpt-realtime-mini", False),
         ("gpt-realtime-2025-08-28", False),
-        ("gpt-realtime-20", False),
     ],
 )
 def test_reasoning_is_for_reasoning_models(model: str, reasons: bool):
     session = session_update(replace(AGENT, model=model, reasoning="low"), "", (), "pcmu")
     assert ("reasoning" in session) is reasons
+
+
+def test_a_custom_voice_goes_by_its_id():
+    session = session_update(replace(AGENT, voice="voice_abc"), "", (), "pcmu")
+    assert session["audio"]["output"]["voice"] == {"id": "voice_abc"}
 
 
 @pytest.mark.parametrize(
