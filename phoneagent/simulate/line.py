@@ -89,8 +89,9 @@ class PhoneLine:
     that were reached. All return the messages to send. Once `ended` is set nothing more is sent.
 
     What happened is in `playout.chunks`, `marks`, `clears`, `warnings` and the caller's `utterances`, with
-    the times that came in as `now`. `worst_delay_s` is how late the latest frame was sent. With
-    `record=False` no audio is kept but the first 24 bytes of each chunk, which hold a load test's probe.
+    the times that came in as `now`. `worst_delay_s` is by how much `tick` missed a deadline at most: no
+    measurement is better than that. With `record=False` no audio is kept but the first 24 bytes of each
+    chunk, which hold a load test's probe.
     """
 
     def __init__(self, identity: StreamIdentity, caller: CallerSide, *, record: bool = True) -> None:
@@ -159,9 +160,9 @@ class PhoneLine:
 
     def tick(self, now: float) -> Messages:
         """Send what is due: marks that were reached, the caller's frames and keys, or the end."""
+        self.worst_delay_s = max(self.worst_delay_s, now - self.deadline)
         out = self._return_marks(self.playout.reached(now), now, played=True)
         while not self.ended and self._frame_due <= now + _ON_TIME:
-            self.worst_delay_s = max(self.worst_delay_s, now - self._frame_due)
             out += self._frame()
         return out
 

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from phoneagent.simulate.caller import Ending
-from phoneagent.simulate.line import Line, Messages
+from phoneagent.simulate.line import Messages, PhoneLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Network:
 class DelayedLine:
     """A line whose messages take their time in both directions. Used just as the line inside it."""
 
-    def __init__(self, line: Line, network: Network, rng: random.Random) -> None:
+    def __init__(self, line: PhoneLine, network: Network, rng: random.Random) -> None:
         self._line = line
         self._to_service = _Way(network, rng)
         self._to_phone = _Way(network, rng)
@@ -48,6 +48,8 @@ class DelayedLine:
 
     def tick(self, now: float) -> Messages:
         """What arrives at the service now."""
+        late_s = now - self.deadline  # the line itself is always told that it is in time
+        self._line.worst_delay_s = max(self._line.worst_delay_s, late_s)
         # in the order of their times: a frame that was due before a message came in was sent before
         while (at := min(self._line.deadline, self._to_phone.next_at)) <= now:
             if self._to_phone.next_at <= at:

@@ -30,7 +30,7 @@ class MediaStreamClient(WSListener):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
-        self._fragments: list[bytes] = []
+        self._fragments = bytearray()
         self._transport: WSTransport | None = None
         self.closed = self._loop.create_future()
 
@@ -70,17 +70,14 @@ class MediaStreamClient(WSListener):
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
-        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
-            if not frame.fin or self._fragments:
-                self._fragments.append(frame.get_payload_as_bytes())
-                if frame.fin:
-                    whole = b"".join(self._fragments).decode(errors="replace")
-                    self._fragments.clear()
-                    self._receive(whole)
-            else:
-                self._receive(frame.get_payload_as_bytes().decode(errors="replace"))
         elif frame.msg_type == WSMsgType.BINARY:
             self._receive(frame.get_payload_as_bytes())
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+            self._fragments += frame.get_payload_as_bytes()
+            if frame.fin:
+                text = self._fragments.decode(errors="replace")
+                self._fragments.clear()
+                self._receive(text)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self._timer:

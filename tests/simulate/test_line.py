@@ -91,6 +91,9 @@ def test_a_late_tick_sends_what_was_missed_and_remembers_how_late_it_was():
     call._keep(call.line.tick(call.now))
     assert len(call.events("media")) == 5
     assert call.phone.worst_delay_s == pytest.approx(0.08)
+    delayed = Call(network=Network(delay_ms=50))
+    delayed.line.tick(delayed.now + 0.1)
+    assert delayed.phone.worst_delay_s == pytest.approx(0.08)
 
 
 def test_marks_return_when_their_audio_was_played():
