@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from phoneagent.twilio.signature import SIGNATURE_HEADER, SignatureCheck
+from phoneagent.web.address import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ class LoopbackOnly:
         """Whether a request was made on this machine, for this machine, and not by a page from elsewhere."""
         origin = head.headers.get("origin")
         local = (
-            _is_loopback(head.peer)
-            and _is_loopback(_host_of(f"//{head.headers.get('host', '')}"))
+            is_loopback(head.peer)
+            and is_loopback(_host_of(f"//{head.headers.get('host', '')}"))
             and not any(name in head.headers for name in _FORWARDED)
-            and (origin is None or _is_loopback(_host_of(origin)))
+            and (origin is None or is_loopback(_host_of(origin)))
             and head.headers.get("sec-fetch-site") not in ("cross-site", "same-site")
         )
         return local or _refused(head, _NOT_LOCAL)
@@ -109,12 +109,3 @@ def _host_of(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:  # such as brackets that do not close
         return None
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False

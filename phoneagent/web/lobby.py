@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+
+from phoneagent.web.address import is_of_internet
 
 GRACE_S = 1.0
 
@@ -45,7 +46,7 @@ class Lobby:
         self._guests[guest] = None
         if len(self._guests) > self._limit:
             self._make_room(next(iter(self._guests)))
-        if _is_direct(address):
+        if is_of_internet(address):
             same = [other for other in self._guests if other.address == address]
             if len(same) > self._limit_per_address:
                 self._make_room(same[0])
@@ -59,10 +60,3 @@ class Lobby:
         if self._clock() - oldest.since >= GRACE_S:
             self.leave(oldest)
             oldest.evict()
-
-
-def _is_direct(address: str | None) -> bool:
-    try:
-        return ip_address(address or "").is_global
-    except ValueError:
-        return False

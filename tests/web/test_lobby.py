@@ -41,16 +41,17 @@ def test_a_burst_is_let_in(clock, evicted):
     assert len(lobby) == 0
 
 
-def test_an_address_of_the_internet_has_a_limit_of_its_own(clock, evicted):
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2001:4860:4860::8888"])
+def test_an_address_of_the_internet_has_a_limit_of_its_own(clock, evicted, address):
     lobby = Lobby(limit=100, limit_per_address=2, clock=clock)
     for name in "abc":
         clock.now += 1
-        lobby.enter("8.8.8.8", lambda name=name: evicted.append(name))
+        lobby.enter(address, lambda name=name: evicted.append(name))
     lobby.enter("8.8.4.4", lambda: evicted.append("another"))
     assert evicted == ["a"]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", None, "not an address"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.7", None, "not an address"])
 def test_what_comes_through_a_tunnel_or_proxy_has_no_such_limit(clock, evicted, address):
     lobby = Lobby(limit=100, limit_per_address=2, clock=clock)
     for _ in range(50):
