@@ -87,9 +87,6 @@ class GatedHttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         path, _, query = self.url.partition(b"?")
-        if not self.url.isascii():  # uvicorn's class stumbles over it
-            self._refuse(HTTPStatus.BAD_REQUEST)
-            return
         if path not in MEDIA_PATHS or self.scope["method"] != "GET":
             super().handle_websocket_upgrade()
             return
