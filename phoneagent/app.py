@@ -85,7 +85,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
             max_calls=settings.max_calls,
             clock=lambda: datetime.now(UTC),
         )
-        public_url = settings.public_url or url
+        if tokens and not settings.public_url:
+            log.warning("PHONEAGENT_PUBLIC_URL is not set: Twilio's requests will not be recognized as its own")
+        public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
         guard, drain = guard_for(public_url, tokens), Drain()
         app = create_app(switchboard, public_url, guard, drain)
         server = create_server(

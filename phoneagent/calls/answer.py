@@ -78,10 +78,13 @@ class Switchboard:
         """How many calls are answered and not over, those whose stream is still to come among them."""
         return len(self._live)
 
-    def answer(self, call: IncomingCall) -> Answer:
-        """How to answer a call. Asked again with the same CallSid, it says the same."""
+    def answer(self, call: IncomingCall, *, draining: bool = False) -> Answer:
+        """How to answer a call; a new one is refused while draining. Asked again with the same CallSid, it says
+        the same."""
         if (line := self._lines.get(call.call_sid)) is not None:
             return line.answer
+        if draining:
+            return Refuse("busy")
         agent = self._agent_for(call.number)
         if agent is None:
             log.warning("no agent answers this number", extra={"call_id": call.call_sid})

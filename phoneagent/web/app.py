@@ -47,9 +47,7 @@ def create_app(
     @app.api_route("/incoming", methods=["GET", "POST"])
     async def incoming(request: Request) -> Response:
         params = await _signed_params(request, guard)
-        if drain.begun:
-            return _twiml(webhook.reject("busy"))
-        answer = switchboard.answer(IncomingCall.parse(params))
+        answer = switchboard.answer(IncomingCall.parse(params), draining=drain.begun)
         if isinstance(answer, Connect):
             return _twiml(webhook.connect(answer, stream_url, action_url))
         return _twiml(webhook.refuse(answer))

@@ -17,8 +17,9 @@ class Switchboard(Protocol):
     def live_calls(self) -> int:
         """How many calls are answered and not over, those whose stream is still to come among them."""
 
-    def answer(self, call: IncomingCall) -> Answer:
-        """How to answer a call. Asked again with the same CallSid, it says the same."""
+    def answer(self, call: IncomingCall, *, draining: bool) -> Answer:
+        """How to answer a call; a new one is refused while draining. Asked again with the same CallSid, it says
+        the same."""
 
     def admit(self, opening: StreamOpening, leg: MediaStream) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""

@@ -17,7 +17,7 @@ from phoneagent.core.events import CallerAudio, DigitPressed, Event, StreamEnded
 from phoneagent.twilio.leg import MediaStream
 from phoneagent.twilio.signature import sign
 from phoneagent.twilio.tokens import StreamTokens
-from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall
+from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall, Refuse
 from phoneagent.twilio.wire import StreamOpening
 from phoneagent.web.app import create_app
 from phoneagent.web.drain import Drain
@@ -59,7 +59,9 @@ class Switchboard:
     def live_calls(self) -> int:
         return len(self.legs)
 
-    def answer(self, call: IncomingCall) -> Answer:
+    def answer(self, call: IncomingCall, *, draining: bool) -> Answer:
+        if draining:
+            return Refuse("busy")
         if call.call_sid not in self.answers:
             self.answers[call.call_sid] = Connect(self.tokens.issue(call.call_sid), "Sorry.", "en")
         return self.answers[call.call_sid]
