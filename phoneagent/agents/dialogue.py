@@ -1,4 +1,4 @@
-"""The dialogue of an agent: what the embedded engine's demonstration brain understands and does without a model.
+"""The dialogue of an agent: what the embedded engine's demonstration brain understands and does.
 
     dialogue:
       slots:
@@ -14,14 +14,13 @@
           tool: book_table
           arguments: {people: "{party}", date: "{day}", time: "{time}"}
           reply: Done. Your reference is {reference}.
-          error: I'm sorry, that didn't work. {error}
+          error: I'm sorry, that didn't work. {message}
         hours:
           phrases: ["(when are you|are you) open", "what are your [opening] hours"]
           reply: We are open from five to ten, every day but Monday.
 
 In a phrase `[...]` may be left out, `(a|b)` is one of several, `{slot}` is a value. Yes and no, corrections
-("no, at eight"), answers to questions, help, "say that again", "never mind", thanks and goodbye are understood
-without phrases.
+("no, at eight"), answers to questions, help, "say that again", "never mind", thanks and goodbye need no phrases.
 """
 
 from __future__ import annotations
@@ -212,8 +211,8 @@ class Slot(_Model):
 class Action(_Model):
     """What is done: a tool called, something said, the call ended.
 
-    `arguments` of the tool are constants, or `"{slot}"` for the value of a slot; left out, every slot is passed
-    by its own name. `reply` and `error` may use the slots and the fields of the tool's result.
+    `arguments` of the tool are constants, or `"{slot}"` for the value of a slot; left out, every slot is
+    passed by its own name. `reply` and `error` may use the slots and the fields of the tool's result.
     """
 
     reply: Say
@@ -241,10 +240,7 @@ class Intent(Action):
         known = set(self.slots)
         in_phrases = {slot for text in self.phrases for slot in slots_in(parse_phrase(text))}
         in_arguments = {
-            name
-            for value in (self.arguments or {}).values()
-            if isinstance(value, str)
-            for name in fields_in(value)
+            name for value in (self.arguments or {}).values() if isinstance(value, str) for name in fields_in(value)
         }
         uses = {"phrases": in_phrases, "confirm": fields_in(self.confirm or ""), "arguments": in_arguments}
         if self.tool is None:
@@ -283,7 +279,5 @@ class Dialogue(_Model):
     def _slots_exist(self) -> Dialogue:
         for name, intent in self.intents.items():
             if missing := sorted(set(intent.slots) - set(self.slots)):
-                raise ValueError(
-                    f"intents.{name}.slots: {', '.join(missing)} is not among the dialogue's slots"
-                )
+                raise ValueError(f"intents.{name}.slots: {', '.join(missing)} is not among the dialogue's slots")
         return self

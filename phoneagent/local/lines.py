@@ -1,0 +1,93 @@
+"""The lines of the engine: a pair of ears and a mouth for each call that it can hold."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+
+from phoneagent.local.config import EngineConfig
+from phoneagent.local.ears import Ears, LocalEars, ServerEars
+from phoneagent.local.mouth import LocalMouth, Mouth, ServerMouth
+from phoneagent.local.worker import Worker
+
+_RESET_S = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class Line:
+    """What one call needs, started beforehand."""
+
+    ears: Ears
+    mouth: Mouth
+    workers: tuple[Worker, ...]
+
+    async def close(self) -> None:
+        """Stop the line's processes."""
+        await asyncio.gather(*(worker.stop() for worker in self.workers))
+
+
+class Lines:
+    """All lines; each is taken by one call at a time."""
+
+    def __init__(self, config: EngineConfig, clients: dict[str, httpx.AsyncClient]) -> None:
+        self._config, self._clients = config, clients
+        self._free: list[Line] = []
+        self._all: set[Line] = set()
+
+    @classmethod
+    async def open(cls, config: EngineConfig) -> Lines:
+        """Start the processes of every line. Raises WorkerError."""
+        headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
+        clients = {
+            url: httpx.AsyncClient(base_url=url.rstrip("/") + "/", headers=headers, timeout=30)
+            for url in (config.stt_url, config.tts_url)
+            if url is not None
+        }
+        lines = cls(config, clients)
+        await asyncio.gather(*(lines._add() for _ in range(config.max_calls)))
+        return lines
+
+    @property
+    def free(self) -> bool:
+        return bool(self._free)
+
+    def take(self) -> Line | None:
+        """A free line, or None."""
+        return self._free.pop() if self._free else None
+
+    async def give_back(self, line: Line) -> None:
+        """Free a line once nothing of its call is left in it; one that is broken is replaced."""
+        try:
+            if all(worker.alive for worker in line.workers):
+                await asyncio.wait_for(line.ears.reset(), _RESET_S)
+                self._free.append(line)
+                return
+        except TimeoutError:
+            pass
+        self._all.discard(line)
+        await line.close()
+        await self._add()
+
+    async def close(self) -> None:
+        """Stop all processes."""
+        await asyncio.gather(*(line.close() for line in self._all))
+        for client in self._clients.values():
+            await client.aclose()
+
+    async def _add(self) -> None:
+        config = self._config
+        listening = await Worker.start("phoneagent.local.ears_process")
+        workers = [listening]
+        ears: Ears = LocalEars(listening)
+        if config.stt_url is not None:
+            ears = ServerEars(listening, self._clients[config.stt_url], config.stt_model)
+        if config.tts_url is not None:
+            mouth: Mouth = ServerMouth(self._clients[config.tts_url], config.tts_model)
+        else:
+            workers.append(await Worker.start("phoneagent.local.mouth_process"))
+            mouth = LocalMouth(workers[-1])
+        line = Line(ears, mouth, tuple(workers))
+        self._all.add(line)
+        self._free.append(line)
