@@ -46,7 +46,7 @@ async def test_get_is_signed_over_the_query(service):
 
 
 async def test_a_query_on_a_post_is_signed_and_read_too(service):
-    service.switchboard.answer = lambda call: Refuse(say=call.parameters["table"])
+    service.switchboard.answer = lambda call, draining: Refuse(say=call.parameters["table"])
     assert ">seven<" in (await service.post("/incoming?table=seven", FORM)).text
 
 
@@ -96,9 +96,9 @@ async def test_every_webhook_must_be_signed(service, path, caplog):
 
 
 async def test_a_refused_call_is_rejected_or_told_why(service):
-    service.switchboard.answer = lambda call: Refuse("rejected")
+    service.switchboard.answer = lambda call, draining: Refuse("rejected")
     assert '<Reject reason="rejected" />' in (await service.post("/incoming", FORM)).text
-    service.switchboard.answer = lambda call: Refuse(say="We are closed.", language="de")
+    service.switchboard.answer = lambda call, draining: Refuse(say="We are closed.", language="de")
     answer = (await service.post("/incoming", FORM)).text
     assert '<Say language="de-DE">We are closed.</Say><Hangup />' in answer
 
@@ -113,7 +113,7 @@ async def test_what_comes_after_the_stream_is_the_switchboards_to_say(service):
 
 async def test_text_cannot_break_out_of_the_twiml(service):
     apology = '</Say><Dial>+1900</Dial> & "quotes" ]]> \x00\x0b'
-    service.switchboard.answer = lambda call: Connect("t", apology, "en")
+    service.switchboard.answer = lambda call, draining: Connect("t", apology, "en")
     document = ElementTree.fromstring((await service.post("/incoming", FORM)).text)
     assert [verb.tag for verb in document] == ["Connect", "Say", "Hangup"]
     assert document[1].text == '</Say><Dial>+1900</Dial> & "quotes" ]]> '
