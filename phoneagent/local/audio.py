@@ -63,7 +63,8 @@ class Resampler:
         self._at += len(at) * self._down - len(block) * self._up
         self._past = signal[len(block) :]
         windows: Any = np.lib.stride_tricks.sliding_window_view(signal, _TAPS_PER_PHASE)
-        return np.einsum("ij,ij->i", windows[at // self._up], self._taps[at % self._up])
+        filtered: Samples = np.einsum("ij,ij->i", windows[at // self._up], self._taps[at % self._up])
+        return filtered
 
 
 class Upsampler:

@@ -36,8 +36,7 @@ class _Ears:
         self._reset()
 
     def _reset(self) -> None:
-        self._recognizer.drop()
-        self._recognizer.expect(None)
+        self._recognizer.forget()
         self._upsampler = Upsampler("audio/pcm")
         self._vad: Vad | None = Vad()
         self._keep_audio = False

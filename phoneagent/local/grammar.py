@@ -13,7 +13,47 @@ from phoneagent.agents.dialogue import Dialogue, Group, Phrase, Word, parse_phra
 from phoneagent.local.signals import SIGNALS, clues
 from phoneagent.local.values import expectation, type_rules
 
-PHONES = ["AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"]
+PHONES = [
+    "AA",
+    "AE",
+    "AH",
+    "AO",
+    "AW",
+    "AY",
+    "B",
+    "CH",
+    "D",
+    "DH",
+    "EH",
+    "ER",
+    "EY",
+    "F",
+    "G",
+    "HH",
+    "IH",
+    "IY",
+    "JH",
+    "K",
+    "L",
+    "M",
+    "N",
+    "NG",
+    "OW",
+    "OY",
+    "P",
+    "R",
+    "S",
+    "SH",
+    "T",
+    "TH",
+    "UH",
+    "UW",
+    "V",
+    "W",
+    "Y",
+    "Z",
+    "ZH",
+]
 NOISE = "zz"  # begins the pseudo-word of each phoneme; no English word begins like it
 
 _NOISE_ODDS = 2e-5  # of one more phoneme that is no word
@@ -36,7 +76,11 @@ def grammar(dialogue: Dialogue, slots: Iterable[str]) -> str:
         before, after = clues(dialogue, name)
         rules.append(f"<answer_{name}> = {_maybe(before)} <slot_{name}> {_maybe(after)};\n")
     answers = "|".join(f"<answer_{name}>" for name in slots)
-    rules.append(f"<answers> = /1/ [<after>] | /{_ANSWER_ODDS}/ ({answers}) <answers>;\n" if answers else "<answers> = [<after>];\n")
+    rules.append(
+        f"<answers> = /1/ [<after>] | /{_ANSWER_ODDS}/ ({answers}) <answers>;\n"
+        if answers
+        else "<answers> = [<after>];\n"
+    )
     phrases = [text for intent in dialogue.intents.values() for text in intent.phrases]
     parts = {jsgf(run): None for text in phrases for run in _fixed_parts(parse_phrase(text))}
     signals = {jsgf(parse_phrase(text)): None for texts in SIGNALS.values() for text in texts}

@@ -230,8 +230,8 @@ class RealtimeSession:
         at = {"item_id": item.id, "content_index": 0}
         prefix = "conversation.item.input_audio_transcription"
         if turn.error is not None:
-            error = {"type": "server_error", "code": "server_error", "message": turn.error, "param": None}
-            self._send({"type": f"{prefix}.failed", **at, "error": error})
+            failure = RealtimeError("server_error", turn.error, type="server_error")
+            self._send({"type": f"{prefix}.failed", **at, "error": failure.as_dict()})
             return
         usage = {"type": "duration", "seconds": round(turn.audio_ms / 1000, 2)}
         self._send({"type": f"{prefix}.delta", **at, "delta": turn.text})
@@ -357,7 +357,8 @@ class RealtimeSession:
         )
 
     def _finish(self, response: Response, request: ResponseRequest, error: dict[str, Any] | None) -> None:
-        status, details = "completed", None
+        status = "completed"
+        details: dict[str, Any] | None = None
         if response.cause is not None:
             status, details = "cancelled", {"type": "cancelled", "reason": response.cause}
         elif error is not None:

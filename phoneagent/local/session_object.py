@@ -225,14 +225,9 @@ def _refusal(error: ValidationError, name: str, data: Any) -> RealtimeError:
     problem = error.errors(include_url=False)[0]
     path = [name]
     for part in problem["loc"]:  # pydantic names the branches of unions too, which the client did not write
-        if isinstance(data, dict) and part not in data and problem["type"] != "missing":
-            continue
-        if isinstance(data, dict | list):
-            try:
-                data = data[part]
-            except (KeyError, IndexError, TypeError):
-                data = None
-        elif part != problem["loc"][-1] or problem["type"] != "missing":
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
+            data = data[part]
+        elif problem["type"] != "missing" or part != problem["loc"][-1]:
             continue
         path.append(str(part))
     param = ".".join(path)

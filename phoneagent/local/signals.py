@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from phoneagent.agents.dialogue import Dialogue, Value, Word, parse_phrase, readings
 
 SIGNALS: dict[str, tuple[str, ...]] = {
@@ -49,7 +51,7 @@ def clues(dialogue: Dialogue, slot: str) -> tuple[tuple[str, ...], tuple[str, ..
     for intent in dialogue.intents.values():
         for text in intent.phrases:
             for reading in readings(parse_phrase(text)):
-                for left, right in zip(reading, reading[1:], strict=False):
+                for left, right in pairwise(reading):
                     if right == Value(slot) and isinstance(left, Word):
                         before[left.text] = None
                     if left == Value(slot) and isinstance(right, Word):

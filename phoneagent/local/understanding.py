@@ -7,6 +7,7 @@ grammar having been followed: values are spotted where they are, intents scored 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -16,9 +17,14 @@ from phoneagent.local.signals import clues, signal_words
 from phoneagent.local.values import Reading, Value, possible, read
 from phoneagent.local.words import words_of
 
+_MOST_VALUES = 2  # for one slot: "at seven, no, at eight"; the last one counts
 _ENOUGH = 0.6  # of the best score that an intent could have
 _COMMON_WORDS = frozenset(
-    ["a", "an", "the", "i", "i'd", "i'm", "we", "we'd", "you", "your", "to", "for", "of", "on", "at", "in", "is", "are", "do", "does", "did", "can", "could", "would", "will", "like", "want", "have", "has", "my", "me", "us", "it", "that", "this", "what", "when", "please", "and", "or", "with", "be", "some", "any"]
+    re.findall(
+        r"\S+",
+        "a an the i i'd i'm we we'd you your to for of on at in is are do does did can could would will like want have "
+        "has my me us it that this what when please and or with be some any no",
+    )
 )
 
 
@@ -52,13 +58,19 @@ class Understanding:
     def understand(
         self, text: str, today: dt.date, expected: Collection[str] = (), current: Collection[str] = ()
     ) -> Meaning:
-        """`expected` are slots just asked for or read out, the likeliest first; `current` those of the matter at hand."""
+        """Understand a turn.
+
+        `expected` are the slots just asked for or read out, the likeliest first; `current` all those of the matter
+        at hand.
+        """
         words, values = self._spot_values(words_of(text), today, list(expected), current)
+        if any(words.count(f"{{{name}}}") > _MOST_VALUES for name in values):
+            return Meaning()  # "ten nine three noon": something else, forced into the grammar
         intent, score = self._best_intent(words)
         if score < _ENOUGH:
             intent = None
-        known = set(sum((phrase for name, phrase in self._phrases if name == intent), []))
-        signals = self._spot_signals([word for word in words if word not in known or word in _COMMON_WORDS | {"no"}])
+        known = {word for name, phrase in self._phrases if name == intent for word in phrase}
+        signals = self._spot_signals([word for word in words if word not in known or word in _COMMON_WORDS])
         return Meaning(intent, values, signals)
 
     def _spot_values(
@@ -72,7 +84,7 @@ class Understanding:
             best: tuple[float, str, Reading] | None = None
             for name, slot in self._slots.items():
                 reading = read(slot, words, at, today)
-                if reading is None or name in values:
+                if reading is None:
                     continue
                 before, after = self._clues[name]
                 end = at + reading.words

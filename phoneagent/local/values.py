@@ -6,6 +6,7 @@ could as well mean something else ("eight": people, o'clock, a house number).
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from phoneagent.local.words import UNITS, clock_words, number_words, ordinal_wor
 Value = int | str | dt.date | dt.time
 
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTHS = [name.lower() for name in calendar.month_name[1:]]
 _NUMBERS = {number_words(n): n for n in range(100)}
 _ORDINALS = {ordinal_words(n): n for n in range(1, 32)}
 _DIGITS = {word: str(n) for n, word in enumerate(UNITS)} | {"oh": "0"}
