@@ -156,7 +156,7 @@ def test_the_session_is_told_what_the_caller_heard(
         more, of_these = interrupt_again_and_again(network, 250, random.Random(seed))
         errors, fates = errors + more, fates + of_these
     figure(
-        f"1000 barge-ins in simulated time, {network.delay_ms:g} to {network.delay_ms + network.jitter_ms:g} ms each way, "
+        f"1000 barge-ins in simulated time, {network.delay_ms:g} to {network.delay_ms + network.jitter_ms:g} ms a way, "
         f"{len(errors)} items cut: played less told is {median(errors):.1f} ms in the median, "
         f"{min(errors):.1f} to {max(errors):.1f} ms"
     )
