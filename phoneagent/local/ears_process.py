@@ -2,7 +2,8 @@
 
 In: `{"do": "configure", "format", "vad"}`, `{"do": "expect", "grammar"}`, `{"do": "learn", "words"}`,
 `{"do": "unknown", "words"}`, `{"do": "hear", "audio"}`, `{"do": "commit" | "clear" | "reset"}`.
-Out: `{"heard": "started" | "stopped", "at_ms"}`, `{"heard": "turn", "text", "ms", "audio"}`, `{"unknown"}`, `{"reset"}`.
+Out: `{"heard": "started" | "stopped", "at_ms"}`, `{"heard": "turn", "text", "ms", "audio"}`, `{"unknown": words}`,
+`{"reset": true}`.
 """
 
 from __future__ import annotations

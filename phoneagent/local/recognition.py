@@ -10,8 +10,8 @@ from phoneagent.local.grammar import NOISE, PHONES
 
 NOT_UNDERSTOOD = "[unintelligible]"  # speech that is none of what the grammar allows
 
-# The mean cepstrum of telephone speech, to begin with: pocketsphinx's own is of a microphone, and it takes a turn or two
-# to adapt. With this one the first turn is recognised as well as the later ones.
+# The mean cepstrum of telephone speech, to begin with: pocketsphinx's own is of a microphone, and adapting takes a
+# turn or two, which would be heard worse than the rest.
 _TELEPHONE = "44,5,-6,22,-5,-1,7,-11,2,-2,1,8,-2"
 
 _OPEN, _GRAMMAR = "open", "grammar"  # the searches of the decoder

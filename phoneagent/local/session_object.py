@@ -224,6 +224,7 @@ def validated(model: type[M], data: Any, name: str) -> M:
 def _refusal(error: ValidationError, name: str, data: Any) -> RealtimeError:
     problem = error.errors(include_url=False)[0]
     path = [name]
+    part: Any
     for part in problem["loc"]:  # pydantic names the branches of unions too, which the client did not write
         if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
             data = data[part]

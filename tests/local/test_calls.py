@@ -1,0 +1,105 @@
+"""Calls, as a telephone bridge makes them: speech in, speech out."""
+
+from __future__ import annotations
+
+import json
+
+from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, Client, calls_of, clip, words_of
+
+
+async def test_a_caller_books_a_table_corrects_the_time_and_says_goodbye(phone: Client) -> None:
+    greeting = await phone.respond()
+    assert "Blue Door" in words_of(greeting)
+
+    heard, answer = await phone.say(BOOK)
+    assert heard == "i'd like to book a table for four people tomorrow at seven"
+    assert words_of(answer) == "That is a table for four, tomorrow at seven o'clock. Shall I book it?"
+
+    _, answer = await phone.say(CORRECT)
+    assert words_of(answer) == "That is a table for four, tomorrow at eight o'clock. Shall I book it?"
+
+    _, answer = await phone.say(CONFIRM)
+    [call] = calls_of(answer)
+    assert call["name"] == "book_table"
+    arguments = json.loads(call["arguments"])
+    assert (arguments["people"], arguments["time"]) == (4, "20:00")
+
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": '{"reference": "B D 7"}'}
+    await phone.ask("conversation.item.create", "conversation.item.done", item=output)
+    assert "Your reference is B D 7." in words_of(await phone.respond())
+
+    _, answer = await phone.say(GOODBYE)
+    assert "Goodbye" in words_of(answer)
+    assert [call["name"] for call in calls_of(answer)] == ["end_call"]
+
+
+async def test_a_turn_is_told_in_the_order_of_the_protocol(phone: Client) -> None:
+    await phone.respond()
+    phone.events.clear()
+    await phone.say(BOOK)
+    types = list(dict.fromkeys(event["type"] for event in phone.events))
+    expected = [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.created",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_audio_transcript.delta",
+        "response.output_audio.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+    assert [type_ for type_ in types if type_ in expected] == expected
+    started, stopped = (
+        next(e for e in phone.events if e["type"] == f"input_audio_buffer.speech_{what}")
+        for what in ("started", "stopped")
+    )
+    assert started["item_id"] == stopped["item_id"]
+    assert started["audio_start_ms"] <= 350  # the clip begins after 300 ms of silence, less the padding
+    assert stopped["audio_end_ms"] > started["audio_start_ms"] + 3000
+
+
+async def test_speech_interrupts_a_response(phone: Client) -> None:
+    long = (
+        "Say the following to the caller now, word for word, and nothing before or after it:\n\n" + "One two. " * 3000
+    )
+    await phone.send("response.create", response={"instructions": long})
+    await phone.until("response.output_audio.delta")
+    await phone.speak(clip(BOOK)[:12000])
+    await phone.until("input_audio_buffer.speech_started", 30)
+    done = (await phone.until("response.done"))["response"]
+    assert done["status"] == "cancelled"
+    assert done["status_details"]["reason"] == "turn_detected"
+    assert done["output"][0]["status"] == "incomplete"
+
+
+async def test_audio_is_as_long_as_the_words_and_comes_in_the_format_asked_for(phone: Client) -> None:
+    done = await phone.respond()
+    item = done["output"][0]
+    pcmu = len(phone.audio_of(item["id"])) / 8
+    assert 3000 < pcmu < 8000
+    assert done["usage"]["output_token_details"]["audio_tokens"] == round(pcmu / 50)
+
+    pcm = {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}}}}
+    await phone.ask("session.update", "session.updated", session={"type": "realtime", **pcm})
+    again = await phone.respond(instructions=f"{SAY}{words_of(done)}")
+    assert abs(len(phone.audio_of(again["output"][0]["id"])) / 48 - pcmu) < 20
+
+
+SAY = "Say the following to the caller now, word for word, and nothing before or after it:\n\n"
+
+
+async def test_speech_about_something_else_is_not_understood(phone: Client) -> None:
+    await phone.respond()
+    noise = bytes(b ^ 0x2A for b in clip(BOOK)[2400:2500]) * 200
+    await phone.speak(clip(BOOK)[::-1] + noise[:0] + clip(GOODBYE)[-8000:])
+    heard = await phone.until("conversation.item.input_audio_transcription.completed")
+    answer = (await phone.until("response.done"))["response"]
+    assert heard["transcript"] == "[unintelligible]"
+    assert words_of(answer).startswith("I'm sorry")
