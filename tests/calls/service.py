@@ -14,6 +14,8 @@ import numpy as np
 import uvicorn
 
 from phoneagent.app import Service, running
+from phoneagent.calls.live import CallEnded
+from phoneagent.calls.record import CallRecord
 from phoneagent.settings import load
 from phoneagent.simulate.audio import ulaw
 from phoneagent.simulate.fake_phone import FakePhone
@@ -31,6 +33,12 @@ def write_agent(folder: Path, front_matter: str = "greeting: none", name: str = 
         front_matter = f'numbers: ["{NUMBER}"]\n{front_matter}'
     (folder / "agents").mkdir(exist_ok=True)
     (folder / "agents" / f"{name}.md").write_text(f"---\n{front_matter}\n---\n{prompt}\n")
+
+
+def write_tools(folder: Path, source: str) -> None:
+    """A file of tools beside the agents."""
+    (folder / "tools").mkdir()
+    (folder / "tools" / f"{folder.name}.py").write_text(source)
 
 
 @asynccontextmanager
@@ -65,6 +73,13 @@ def phone_of(service: Service, *, seed: int = 1, origin: str | None = None) -> F
     """A phone that calls the service, at another `origin` if one is given; what it says is a tone."""
     rng = random.Random(seed)
     return FakePhone(origin or service.url, public_url=service.url, auth_token=AUTH_TOKEN, rng=rng, speak=tone)
+
+
+def records(service: Service) -> asyncio.Queue[CallRecord]:
+    """The records of the calls that end from now on."""
+    queue: asyncio.Queue[CallRecord] = asyncio.Queue()
+    service.feed.watch(lambda news: queue.put_nowait(news.record) if isinstance(news, CallEnded) else None)
+    return queue
 
 
 def tone(text: str) -> bytes:

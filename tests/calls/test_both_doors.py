@@ -13,7 +13,7 @@ from phoneagent.simulate.fake_call import FakeCall
 from phoneagent.simulate.realtime_events import Speech, ToolCall, caller_turn_ended, response, transcribed
 from phoneagent.simulate.script import DropConnection, HangUp, Press, Say, Silence, Step, WaitForAgent
 from phoneagent.simulate.scripted_model import Expect, ScriptedModel, ScriptedSession, expect
-from tests.calls.service import NUMBER, phone_of, portable, serving, write_agent
+from tests.calls.service import NUMBER, phone_of, portable, serving, write_agent, write_tools
 
 TOOLS = '''
 from phoneagent.tools import tool
@@ -111,8 +111,7 @@ def at_the_model(session: ScriptedSession) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", STORIES)
 async def test_both_doors_lead_to_the_same_call(name: str, tmp_path: Path):
     write_agent(tmp_path, "greeting: Good evening!\ntools: [end_call, opening_hours]")
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "hours.py").write_text(TOOLS)
+    write_tools(tmp_path, TOOLS)
     story = STORIES[name]
     by_picows, by_asgi = await asyncio.gather(*(call_through(door, tmp_path, story) for door in ("picows", "asgi")))
     (one_call, one_session), (other_call, other_session) = by_picows, by_asgi
