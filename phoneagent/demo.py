@@ -99,15 +99,14 @@ class Screen:
 
 
 def line(turn: Turn) -> Text:
-    """One line of a transcript; what the caller did not hear is struck through."""
+    """One line of a transcript, with what the caller did not hear."""
     style = "cyan" if turn.speaker == "caller" else "green"
     text = Text(f"{turn.speaker:>7}  ", style=f"bold {style}")
     text.append(turn.text, style=style)
     if turn.unheard:
-        text.append(" ")
-        text.append(turn.unheard, style="dim strike")
+        text.append(f" [not heard: {turn.unheard}]", style="dim")
     if turn.interrupted:
-        text.append("  ← interrupted", style="red")
+        text.append(" ← interrupted", style="red")
     return text
 
 

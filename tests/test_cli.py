@@ -1,0 +1,128 @@
+"""The commands as a user types them: in a process of their own, in a folder of the user's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from phoneagent.simulate.realtime_events import Speech, response
+from phoneagent.simulate.scripted_model import ScriptedModel, expect
+
+ROOT = Path(__file__).parent.parent
+CLIP = ROOT / "phoneagent" / "simulate" / "clips" / "4-goodbye.wav"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with one agent, where commands are run."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "ada.md").write_text('---\nnumbers: ["+15550100"]\ngreeting: Hello.\n---\nYou are Ada.\n')
+    return tmp_path
+
+
+async def phoneagent(home: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "phoneagent", *arguments,
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200"} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "check", "schema", "simulate", "engine"])
+async def test_every_command_explains_itself_with_an_example(home, command):
+    code, output, _ = await phoneagent(home, command, "--help")
+    assert code == 0
+    assert "Example: " in output
+
+
+async def test_check_shows_who_answers_what(home):
+    code, output, _ = await phoneagent(home, "check")
+    assert code == 0
+    assert "+15550100" in output
+    assert "ada" in output
+
+
+async def test_check_names_every_problem_and_fails(home):
+    (home / "agents" / "bob.md").write_text("---\nvoise: marin\ngreting: Hi\n---\n")
+    code, output, _ = await phoneagent(home, "check")
+    assert code == 1
+    assert "agents/bob.md:2" in output
+    assert "agents/bob.md:3" in output
+    assert "did you mean" in output
+
+
+async def test_schema_is_json(home):
+    code, output, _ = await phoneagent(home, "schema")
+    assert code == 0
+    assert "greeting" in json.loads(output)["properties"]
+
+
+async def test_wrong_settings_are_told_in_a_line_each(home):
+    code, _, errors = await phoneagent(
+        home, "serve", PHONEAGENT_PORT="many", PHONEAGENT_PUBLIC_URL="http://example.com"
+    )
+    assert code == 2
+    assert len(errors.splitlines()) == 2
+    assert "PHONEAGENT_PORT must be a whole number" in errors
+    assert "PHONEAGENT_PUBLIC_URL must begin with https://" in errors
+
+
+async def test_a_port_in_use_is_no_traceback(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, _, errors = await phoneagent(
+            home, "serve", PHONEAGENT_PORT=str(taken.getsockname()[1]), OPENAI_API_KEY="sk-test"
+        )
+    assert code == 2
+    assert "is in use by another program" in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_folder_that_is_not_there_is_named(home):
+    code, _, errors = await phoneagent(home, "serve", PHONEAGENT_AGENTS="nowhere", OPENAI_API_KEY="sk-test")
+    assert code == 2
+    assert "there is no folder" in errors
+    assert "nowhere" in errors
+
+
+async def test_simulate_calls_an_agent_by_name_and_keeps_the_recording(home):
+    script = [
+        expect("response.create").then(*response(Speech(words, ms=600))) for words in ("Hello.", "You pressed one.")
+    ]
+    async with ScriptedModel(script) as model:
+        code, output, errors = await phoneagent(
+            home,
+            *("simulate", "--agent", "ada", "--recordings", "calls", "--press", "1#"),
+            OPENAI_BASE_URL=model.url,
+            PHONEAGENT_ENGINE="openai",
+        )
+        assert "caller hung up" in output, errors
+        assert "Hello." in output
+        assert "You pressed one." in output
+        assert code == 0
+        assert len(list((home / "calls").glob("*.wav"))) == 1
+
+
+async def test_simulate_says_that_nobody_answers(home):
+    code, output, _ = await phoneagent(home, "simulate", "--agent", "eve", OPENAI_API_KEY="sk-test")
+    assert code == 1
+    assert "rejected" in output
+
+
+async def test_simulate_wants_to_know_whom_to_call(home):
+    code, _, errors = await phoneagent(home, "simulate", "--say", str(CLIP))
+    assert code == 2
+    assert "--agent" in errors
