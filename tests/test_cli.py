@@ -100,7 +100,10 @@ async def test_a_folder_that_is_not_there_is_named(home):
 
 async def test_simulate_calls_an_agent_by_name_and_keeps_the_recording(home):
     script = [
-        expect("response.create").then(*response(Speech(words, ms=600))) for words in ("Hello.", "You pressed one.")
+        expect("response.create").then(
+            *response(Speech(words, 600, item_id=words[:3]), response_id=f"resp_{words[:3]}")
+        )
+        for words in ("Hello.", "You pressed one.")
     ]
     async with ScriptedModel(script) as model:
         code, output, errors = await phoneagent(
