@@ -20,7 +20,7 @@ from phoneagent.tools import Call, ToolError, tool
 @tool
 def look_up(name: str, call: Call) -> str:
     """Look somebody up."""
-    if name == "Nobody":
+    if name != "Zwetschge":
         raise RuntimeError(f"{name} at {call.caller} was not found")
     return "Marmalade Street"
 '''
@@ -29,7 +29,8 @@ PRIVATE = {
     "the called number": NUMBER.removeprefix("+"),
     "the caller's words": "Quetzalcoatl",
     "the agent's words": "Rumpelstiltskin",
-    "a tool's argument": "Wolpertinger",
+    "a tool's argument": "Zwetschge",
+    "a failing tool's argument": "Wolpertinger",
     "a tool's output": "Marmalade",
     "the digits": "739155",
     "the auth token": AUTH_TOKEN,
@@ -39,24 +40,28 @@ PRIVATE = {
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What is logged as `phoneagent serve` sets it up, in JSON, at the most talkative level."""
+def log(level: str) -> Iterator[io.StringIO]:
+    """What is logged as `phoneagent serve` sets it up, in JSON."""
     root, stream = logging.getLogger(), io.StringIO()
-    handlers, level = root.handlers[:], root.level
+    handlers, before = root.handlers[:], root.level
     root.handlers.clear()  # set_up would close them
-    telemetry.set_up("json", "debug", stream)
+    telemetry.set_up("json", level, stream)
     yield stream
     root.handlers[:] = handlers
-    root.setLevel(level)
+    root.setLevel(before)
     logging.captureWarnings(False)
 
 
-async def test_the_log_of_a_whole_call_names_the_call_and_nothing_that_is_private(tmp_path: Path, log: io.StringIO):
+# At the most talkative level a failing tool leaves its traceback, and with it what its exception says.
+@pytest.mark.parametrize(("level", "fails_on"), [("info", "Wolpertinger"), ("debug", "Nobody")])
+async def test_the_log_of_a_whole_call_names_the_call_and_nothing_that_is_private(
+    tmp_path: Path, log: io.StringIO, fails_on: str
+):
     write_agent(tmp_path, "greeting: Rumpelstiltskin speaking.\ntools: [look_up, end_call]", prompt="Schnickschnack!")
     write_tools(tmp_path, TOOLS)
     looks_up = (
-        ToolCall("look_up", '{"name":"Wolpertinger"}'),
-        ToolCall("look_up", '{"name":"Nobody"}', "call_2", "item_call_2"),
+        ToolCall("look_up", '{"name":"Zwetschge"}'),
+        ToolCall("look_up", f'{{"name":"{fails_on}"}}', "call_2", "item_call_2"),
     )
     script = [
         expect("response.create").then(*response(Speech("Rumpelstiltskin speaking.", ms=5000))),
