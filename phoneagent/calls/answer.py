@@ -110,8 +110,10 @@ class Switchboard:
         if line is None:
             return Ending()
         agent, end = line.runner.details.agent, line.runner.over
-        # A stream that ended before its call did was not ended by us.
-        return Ending(agent.apology if end is None else end.say, agent.language)
+        # Nobody hears this who has hung up; but if the stream broke, the caller is still there.
+        if end is None or end.outcome == "caller_hung_up":
+            return Ending(agent.apology, agent.language)
+        return Ending(end.say, agent.language)
 
     def status(self, params: Mapping[str, str]) -> None:
         """Take note of a status callback: a call that the carrier says is over is over."""

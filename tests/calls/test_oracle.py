@@ -16,7 +16,7 @@ from phoneagent.simulate.script import Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
 from tests.calls.service import NUMBER, phone_of, serving, write_agent
 
-CALLS, BARGE_INS = 20, 10
+CALLS, BARGE_INS = 25, 8
 # Each message takes 0 to 10 ms, each way: a mark comes back late by its way, a clear arrives late by its own, and
 # in between the phone plays on. So up to 20 ms are the network's, and no clock on this side can know of them.
 NETWORK = Network(jitter_ms=10)

@@ -17,7 +17,7 @@ from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.simulate.caller import Action
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
-from phoneagent.simulate.script import HangUp, Silence
+from phoneagent.simulate.script import DropConnection, HangUp, Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession, expect
 from phoneagent.tools import Toolbox
 from phoneagent.twilio.signature import sign
@@ -128,7 +128,7 @@ class Tagged:
 
     def act(self, now: float, heard: object) -> Action:
         self._frames += 1
-        return self._last if self._frames == 50 else self._action
+        return self._last if self._frames == 35 else self._action
 
 
 def echo(session: ScriptedSession) -> list[object]:
@@ -214,6 +214,14 @@ async def test_a_session_lost_in_the_middle_is_apologized_for_once_it_was_heard(
         record = await call.ended()
         assert (record.outcome, record.said) == ("agent hung up", [APOLOGY])
         assert sum(chunk.played_ms for chunk in record.line.playout.chunks) == 600
+
+
+async def test_a_caller_whose_stream_broke_off_is_still_there_and_apologized_to(tmp_path: Path):
+    write_agent(tmp_path, f"apology: {APOLOGY}")
+    async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        record = await phone.dial(NUMBER, [Silence(0.1), DropConnection()]).ended()
+        assert APOLOGY in await webhook(service, "/stream-ended", CallSid=record.call_sid)
+        await asyncio.wait_for((await model.session()).closed, WITHIN_S)
 
 
 async def test_after_a_goodbye_nothing_more_is_said(tmp_path: Path):
