@@ -14,6 +14,7 @@ import audioop
 import json
 import statistics
 import time
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, Client, calls_of
 EXPECTED = {
     BOOK: "i'd like to book a table for four people tomorrow at seven",
     CORRECT: "no wait make it eight o'clock please",
-    CONFIRM: "yes please that's right",
-    GOODBYE: "no thank you goodbye",
+    CONFIRM: "yes please go ahead",
+    GOODBYE: "no goodbye",
 }
 
 
@@ -114,12 +115,20 @@ async def main() -> None:
     url = await engine.start()
     words = sum(len(said.split()) for said in EXPECTED.values())
     try:
-        for snr_db in (30, 20, 10):
+        for snr_db in (45, 30):
             random = np.random.default_rng(snr_db)
             calls = [await call(url, snr_db, random) for _ in range(options.calls)]
             good = sum(done["booked"] == (4, "20:00") and done["ended"] for done in calls)
+            missed = Counter(
+                f"{heard!r} for {said!r}"
+                for done in calls
+                for heard, said in zip(done["heard"], EXPECTED.values(), strict=False)
+                if word_errors(heard, said)
+            )
             rate = sum(done["errors"] for done in calls) / words / len(calls)
             print(f"{snr_db} dB: {good} of {len(calls)} calls book the right table and end; word errors {rate:.1%}")
+            for what, times in missed.most_common(5):
+                print(f"    {times} × {what}")
         names = ("request to first audio", "end of turn to first audio", "speech heard to response cancelled")
         for name, values in zip(names, await latencies(url), strict=True):
             print(f"{name}: median {statistics.median(values):.0f} ms, worst {max(values):.0f} ms")

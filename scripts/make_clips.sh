@@ -19,7 +19,7 @@ with wave.open(sys.argv[2], "wb") as narrow:
 PYTHON
     rm "clips/$1.wide.wav"
 }
-line 1-book slt "I'd like to book a table for four people tomorrow at seven."
-line 2-correct slt "No wait, make it eight o'clock please."
-line 3-confirm slt "Yes please, that's right."
-line 4-goodbye slt "No thank you. Goodbye."
+line 1-book rms "I'd like to book a table for four people tomorrow at seven."
+line 2-correct rms "No wait, make it eight o'clock please."
+line 3-confirm rms "Yes please, go ahead."
+line 4-goodbye rms "No, goodbye."

@@ -237,7 +237,9 @@ class DialogueBrain:
 
         def word(field: re.Match[str]) -> str:
             value = values.get(field[1], "")
-            return spoken(value, today) if isinstance(value, int | dt.date | dt.time) else str(value)
+            if field[1] in self._dialogue.slots or isinstance(value, int):
+                return spoken(value, today)
+            return str(value)
 
         return _FIELD.sub(word, template).strip()
 

@@ -56,7 +56,7 @@ PHONES = [
 ]
 NOISE = "zz"  # begins the pseudo-word of each phoneme; no English word begins like it
 
-_NOISE_ODDS = 2e-5  # of one more phoneme that is no word
+_NOISE_ODDS = 3e-6  # of one more phoneme that is no word
 _ANSWER_ODDS = 1e-10  # of one more value in a turn
 _BEFORE = "(um|uh|well|hello|hi|okay|oh|please)"
 _AFTER = "(please|thank you|thanks)"
@@ -92,8 +92,8 @@ def grammar(dialogue: Dialogue, slots: Iterable[str]) -> str:
         + f"<before> = {_BEFORE};\n<after> = {_AFTER};\n"
         + f"<change> = {'|'.join(_CHANGE)};\n"
         + f"<intent> = {'|'.join(parts)};\n"
-        + f"<signals> = ({'|'.join(signals)})*;\n"
-        + f"<said> = [<before>] <signals> [<change>] [<intent>] <answers>;\n<noise> = {noise};\n"
+        + f"<signals> = {'|'.join(signals)};\n"
+        + f"<said> = [<before>] [<signals>] [<signals>] [<change>] [<intent>] <answers>;\n<noise> = {noise};\n"
         + f"<noises> = /1/ <NULL> | /{_NOISE_ODDS}/ <noise> <noises>;\n"
         + "public <turn> = <said> | <noise> <noises>;\n"
     )

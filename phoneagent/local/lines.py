@@ -35,6 +35,7 @@ class Lines:
         self._config, self._clients = config, clients
         self._free: list[Line] = []
         self._all: set[Line] = set()
+        self._wiping: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, config: EngineConfig) -> Lines:
@@ -49,16 +50,23 @@ class Lines:
         await asyncio.gather(*(lines._add() for _ in range(config.max_calls)))
         return lines
 
-    @property
-    def free(self) -> bool:
+    async def free(self) -> bool:
+        """Whether a line is free; waits for one that is being made ready."""
+        while not self._free and self._wiping:
+            await asyncio.wait(self._wiping, return_when=asyncio.FIRST_COMPLETED)
         return bool(self._free)
 
     def take(self) -> Line | None:
         """A free line, or None."""
         return self._free.pop() if self._free else None
 
-    async def give_back(self, line: Line) -> None:
+    def give_back(self, line: Line) -> None:
         """Free a line once nothing of its call is left in it; one that is broken is replaced."""
+        wiping = asyncio.get_running_loop().create_task(self._wipe(line))
+        self._wiping.add(wiping)
+        wiping.add_done_callback(self._wiping.discard)
+
+    async def _wipe(self, line: Line) -> None:
         try:
             if all(worker.alive for worker in line.workers):
                 await asyncio.wait_for(line.ears.reset(), _RESET_S)
@@ -72,6 +80,8 @@ class Lines:
 
     async def close(self) -> None:
         """Stop all processes."""
+        for wiping in self._wiping:
+            wiping.cancel()
         await asyncio.gather(*(line.close() for line in self._all))
         for client in self._clients.values():
             await client.aclose()

@@ -108,12 +108,12 @@ class ServerMouth:
         try:
             async with self._client.stream("POST", "audio/speech", json=wanted) as response:
                 response.raise_for_status()
-                async for pcm in response.aiter_bytes(size):
+                async for pcm in response.aiter_bytes(size):  # all of this size but the last
                     samples = np.frombuffer(pcm[: len(pcm) & ~1], "<i2").astype(np.float32)
-                    last = len(pcm) < size
-                    audio = encode(resampler.resample_chunk(samples, last=last), manner.format)
-                    if audio:
+                    if audio := encode(resampler.resample_chunk(samples), manner.format):
                         yield base64.b64encode(audio).decode(), len(audio) / BYTES_PER_MS[manner.format]
+                if audio := encode(resampler.resample_chunk(np.zeros(0, np.float32), last=True), manner.format):
+                    yield base64.b64encode(audio).decode(), len(audio) / BYTES_PER_MS[manner.format]
         except httpx.HTTPError as error:
             raise MouthError(f"The speech server failed: {error!r}") from error
 

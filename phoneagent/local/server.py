@@ -70,12 +70,12 @@ class Engine:
         if self._llm is not None:
             await self._llm.aclose()
 
-    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if urlsplit(request.path).path != _PATH:
             return _refusal(
                 http.HTTPStatus.NOT_FOUND, "invalid_request_error", "unknown_url", f"Unknown URL: use {_PATH}."
             )
-        if not self._lines.free:
+        if not await self._lines.free():
             log.warning("all lines are busy: a call was refused")
             message = f"Rate limit reached: this engine holds {self._config.max_calls} calls at a time."
             return _refusal(http.HTTPStatus.TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded", message)
@@ -94,7 +94,7 @@ class Engine:
             log.exception("a call was ended by the fault of a worker process")
             await connection.close(1011, "a worker process has ended")
         finally:
-            await self._lines.give_back(line)
+            self._lines.give_back(line)
 
     async def _hold(self, connection: ServerConnection, line: Line, model: str) -> None:
         outbox: asyncio.Queue[Event] = asyncio.Queue()

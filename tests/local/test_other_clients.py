@@ -47,7 +47,7 @@ async def test_the_openai_package_books_a_table(engine_url: str) -> None:
                 if calls:
                     break
                 await connection.input_audio_buffer.append(audio=base64.b64encode(clip(next(lines))).decode())
-    assert heard[0] == "i'd like to book a table for four people tomorrow at seven"
+    assert heard[0].endswith("book a table for four people tomorrow at seven")
     assert "tomorrow at eight o'clock" in said[-1]
     assert len(audio) > 8000 * 5
     assert json.loads(calls[0].arguments or "")["people"] == 4

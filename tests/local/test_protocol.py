@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from phoneagent.core.wording import say_exactly
 from tests.local.client import PCMU, SILENCE, Client, words_of
-
-SAY = "Say the following to the caller now, word for word, and nothing before or after it:\n\n"
 
 
 def nested(path: str, value: Any) -> dict[str, Any]:
@@ -74,7 +73,7 @@ async def test_what_makes_no_sense_is_refused_with_its_code(client: Client, even
 
 
 async def test_there_is_one_response_at_a_time(client: Client) -> None:
-    await client.send("response.create", response={"instructions": SAY + "One two. " * 3000})
+    await client.send("response.create", response={"instructions": say_exactly("One two. " * 3000)})
     await client.until("response.output_audio.delta")
     assert (await client.refused("response.create"))["code"] == "conversation_already_has_active_response"
     done = await client.ask("response.cancel", "response.done")
@@ -83,13 +82,13 @@ async def test_there_is_one_response_at_a_time(client: Client) -> None:
 
 
 async def test_an_answer_out_of_band_is_not_in_the_conversation(client: Client) -> None:
-    done = await client.respond(conversation="none", metadata={"topic": "x"}, instructions=SAY + "Hello.")
+    done = await client.respond(conversation="none", metadata={"topic": "x"}, instructions=say_exactly("Hello."))
     assert (done["conversation_id"], done["metadata"]) == (None, {"topic": "x"})
     assert (await client.refused("conversation.item.retrieve", item_id=done["output"][0]["id"]))["code"]
 
 
 async def test_a_truncated_item_keeps_no_words_that_were_not_heard(client: Client) -> None:
-    done = await client.respond(instructions=SAY + "One two three four. Five six seven eight.")
+    done = await client.respond(instructions=say_exactly("One two three four. Five six seven eight."))
     item = done["output"][0]
     length = len(client.audio_of(item["id"])) // 48
     where = {"item_id": item["id"], "content_index": 0}
