@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -107,6 +108,10 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
 async def serve(settings: Settings) -> None:
     """Run the service until it is told to stop, and its calls are over."""
     async with running(settings) as service:
+        # What is loaded by now stays. Without this a full garbage collection looks through all of it, and every call
+        # stands still meanwhile, for about 60 ms.
+        gc.collect()
+        gc.freeze()
         await service.done
 
 
