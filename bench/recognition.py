@@ -21,7 +21,7 @@ import numpy as np
 
 from phoneagent.core.wording import say_exactly
 from phoneagent.local.process import EngineProcess
-from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, Client, calls_of, clip, dialogue_of
+from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, SILENCE, Client, calls_of, clip, dialogue_of
 
 EXPECTED = {
     BOOK: "i'd like to book a table for four people tomorrow at seven",
@@ -103,7 +103,8 @@ async def latencies(url: str) -> tuple[list[float], list[float], list[float]]:
             await client.until("response.done")
             to_silence.append((time.perf_counter() - at) * 1000)
             await speech
-            await client.ask("input_audio_buffer.clear", "input_audio_buffer.cleared")
+            await client.speak(SILENCE)
+            await client.until("response.done")
     return to_audio, to_answer, to_silence
 
 

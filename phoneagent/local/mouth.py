@@ -66,11 +66,15 @@ class LocalMouth:
             {"do": "speak", "id": id_, "text": text, "voice": voice, "speed": manner.speed, "format": manner.format}
         )
         try:
-            while "end" not in (piece := await pieces.get()):
+            while True:
+                piece = await pieces.get()
+                if piece["id"] != id_:
+                    continue  # of an utterance that was stopped
                 if "error" in piece:
                     raise MouthError(piece["error"])
-                if piece["id"] == id_:
-                    yield piece["audio"], piece["ms"]
+                if "end" in piece:
+                    return
+                yield piece["audio"], piece["ms"]
         finally:
             self._worker.send({"do": "stop", "id": id_})
 

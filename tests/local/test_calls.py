@@ -80,6 +80,10 @@ async def test_speech_interrupts_a_response(phone: Client) -> None:
     assert done["status_details"]["reason"] == "turn_detected"
     assert done["output"][0]["status"] == "incomplete"
 
+    await phone.speak(SILENCE)
+    answer = (await phone.until("response.done"))["response"]
+    assert phone.audio_of(answer["output"][0]["id"])  # what is left of the interrupted words doesn't swallow the next
+
 
 async def test_audio_is_as_long_as_the_words_and_comes_in_the_format_asked_for(phone: Client) -> None:
     done = await phone.respond()
