@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from phoneagent.simulate.audio import FRAME_BYTES
+from phoneagent.simulate.audio import FRAME_BYTES, FRAME_MS
 from phoneagent.simulate.caller import Action, Utterance
 from phoneagent.simulate.line import PhoneLine
 from phoneagent.simulate.playout import PlayoutQueue
@@ -44,7 +44,7 @@ class LoadFigures:
     """What came through between phones and model, over all calls. Times in milliseconds, one for each probe.
 
     `barge_in_ms` are from `speech_started` sent to the clear received, for each that interrupted; `missed` counts
-    those that no clear followed within a second. `stale` are pieces of audio that arrived after the clear that
+    those that no clear followed within a second, before the call ended. `stale` are pieces of audio that arrived after the clear that
     should have been their end. `late_phone_ms` is the worst delay of the phones themselves: figures below it
     say nothing.
     """
@@ -93,13 +93,14 @@ def _add(figures: LoadFigures, line: PhoneLine, session: TalkingSession) -> None
     figures.deltas_sent += session.deltas_sent
     figures.to_model_ms += [latency * 1000 for latency in session.latencies_s]
     clears = [clear.at for clear in line.clears]
+    ended_at = line.began_at + line.frames_sent * FRAME_MS / 1000
     cut: list[tuple[float, int]] = []  # from when on audio of up to which turn is stale
     for started in session.speech_started:
         if not started.interrupting:
             continue
         next_clear = bisect_left(clears, started.at)
         if next_clear == len(clears) or clears[next_clear] > started.at + 1.0:
-            figures.missed += 1
+            figures.missed += started.at + 1.0 < ended_at
         else:
             figures.barge_in_ms.append((clears[next_clear] - started.at) * 1000)
             cut.append((clears[next_clear], started.turn))

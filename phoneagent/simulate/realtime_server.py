@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -91,23 +92,32 @@ class RealtimeServer(Generic[S]):
     """Listens on a free port of 127.0.0.1 while its `async with` lasts; `url` is what OPENAI_BASE_URL would be.
 
     `sessions` holds every session there ever was, in the order of their upgrades. `refuse` is an HTTP status to
-    answer upgrades with instead of accepting them, 401 for instance.
+    answer upgrades with instead of accepting them, 401 for instance. With an `ssl_context` it speaks TLS.
     """
 
     def __init__(
-        self, make_session: Callable[[WSUpgradeRequest, int], S], *, port: int = 0, refuse: int | None = None
+        self,
+        make_session: Callable[[WSUpgradeRequest, int], S],
+        *,
+        port: int = 0,
+        refuse: int | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.sessions: list[S] = []
         self.url = ""
         self._make_session = make_session
         self._port = port
         self._refuse = refuse
+        self._ssl_context = ssl_context
         self._server: asyncio.Server | None = None
         self._arrived: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._server = await ws_create_server(self._accept, "127.0.0.1", self._port, backlog=1024)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        self._server = await ws_create_server(
+            self._accept, "127.0.0.1", self._port, backlog=1024, ssl=self._ssl_context
+        )
+        scheme = "https" if self._ssl_context else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
         return self
 
     async def __aexit__(

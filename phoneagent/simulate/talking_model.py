@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from array import array
 from collections.abc import Callable
@@ -85,6 +86,11 @@ class TalkingSession(RealtimeSession):
         self._turn = 0
         self._playing_until = 0.0
         self._speaking: _Speaking | None = None
+
+    @property
+    def bytes_per_ms(self) -> int:
+        """Of the audio that it sends, in the format that it was asked for. Probes do not survive a conversion."""
+        return 8 if self.config["audio"]["output"]["format"]["type"] == "audio/pcmu" else 48
 
     def began(self) -> None:
         """Greet the client with the session's defaults."""
@@ -183,8 +189,18 @@ class TalkingSession(RealtimeSession):
 class TalkingModel(RealtimeServer[TalkingSession]):
     """The server. All its sessions talk alike, but not at the same moments."""
 
-    def __init__(self, talk: Talk | None = None, *, port: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(lambda request, number: TalkingSession(request, number, talk or Talk(), clock), port=port)
+    def __init__(
+        self,
+        talk: Talk | None = None,
+        *,
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        def make_session(request: WSUpgradeRequest, number: int) -> TalkingSession:
+            return TalkingSession(request, number, talk or Talk(), clock)
+
+        super().__init__(make_session, port=port, ssl_context=ssl_context)
 
 
 class _Speaking:
@@ -207,7 +223,7 @@ class _Speaking:
             f'{{"type":"response.output_audio.delta","event_id":"event_1","response_id":"{self.response_id}",'
             f'"item_id":"{speech.item_id}","output_index":0,"content_index":0,"delta":"'
         )
-        self._after_probe = silence_after_probe(8 * talk.delta_ms) + '"}'
+        self._after_probe = silence_after_probe(session.bytes_per_ms * talk.delta_ms) + '"}'
         self._timer: asyncio.TimerHandle | None = None
         for event in events[:at]:
             session.emit(event)
