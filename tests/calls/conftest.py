@@ -1,7 +1,8 @@
 """Whole calls run on uvloop, as the service does, or in virtual time; what they measured stands in the summary."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import uvloop
@@ -25,6 +26,15 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Puts a line into the summary at the end of the test run."""
     return request.config.stash.setdefault(FIGURES, []).append
+
+
+@pytest.fixture
+def settled_memory() -> Iterator[None]:
+    """Garbage collections that do not look through all that is loaded, as in `phoneagent serve`."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
