@@ -9,12 +9,10 @@ Who takes turns is here; what the agent says and how much of it is heard is in `
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from phoneagent.core import audio
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
@@ -22,6 +20,7 @@ from phoneagent.core.commands import NOTHING, Commands
 from phoneagent.core.dtmf import DigitCollector
 from phoneagent.core.errors import Problem, Reaction, reaction_to, retry_after_s
 from phoneagent.core.farewell import Farewell
+from phoneagent.core.hearing import CallerSpeech
 from phoneagent.core.playout import Progress
 from phoneagent.core.responses import ANSWER, Request, Responses
 from phoneagent.core.silence import ENDLESS_SPEECH_S, SilenceWatch
@@ -33,7 +32,6 @@ from phoneagent.core.wording import keypad
 
 END_CALL = "end_call"
 
-HELD_FRAMES = 500  # 10 s of the caller's first words, while the session is being set up
 MARKS_LOOKED_AFTER_S = 2.0  # how often, while the agent speaks
 UNANSWERED_S = 2.0  # after the caller's speech, the time that a session has to answer it by itself
 RESPONSE_OVERDUE_S = 10.0  # a request that was neither granted nor refused
@@ -75,11 +73,8 @@ class CallBridge:
         self._farewell: Farewell | None = None
         # the caller's side
         self._streaming = False
-        self._held: deque[str] = deque(maxlen=HELD_FRAMES)  # the caller's audio, until the session is ready
-        self._held_digits = ""
-        self._speaking = False
-        self._speech_ended: float | None = None
-        self._voiced_ms: float | None = None  # of speech that may yet become a barge-in
+        self._caller = CallerSpeech(agent.turn_detection)
+        self._held_digits = ""  # until the session is ready
         # the session's side
         self._session_ready = False
         self._session_lost = False
@@ -131,16 +126,12 @@ class CallBridge:
     def _caller_audio(self, event: on.CallerAudio, now: float) -> Commands:
         if not self._session_ready:
             if not self._session_lost:
-                self.counters.held_frames_dropped += len(self._held) == HELD_FRAMES
-                self._held.append(event.audio)
+                self.counters.held_frames_dropped += self._caller.hold(event.audio)
             return NOTHING
         append = do.AppendAudio(event.audio)
-        if self._voiced_ms is None or not self._speaking or not audio.is_loud(event.audio):
-            return (append,)
-        self._voiced_ms += audio.duration_ms(event.audio)
-        if self._voiced_ms < (self.agent.barge_in.after_ms or 0):
-            return (append,)
-        return (*self._interrupt(now), append)
+        if self._caller.on_trial and self._caller.passes(event.audio):
+            return (*self._interrupt(now), append)
+        return (append,)
 
     def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
         digits = self._digits.press(event.digit)
@@ -175,9 +166,7 @@ class CallBridge:
     def _progressed(self, progress: Progress, now: float) -> Commands:
         turns = []
         if progress.begun is not None:
-            latency_ms = None
-            if self._speech_ended is not None:
-                latency_ms, self._speech_ended = round((now - self._speech_ended) * 1000), None
+            latency_ms = self._caller.answered_after_ms(now)
             turns.append(self.transcript.begun(progress.begun, self._at(now), latency_ms))
         turns += [self.transcript.heard_out(turn_id, self._at(now)) for turn_id in progress.heard_out]
         return tuple(do.ReportTurn(turn) for turn in turns)
@@ -188,8 +177,7 @@ class CallBridge:
         if self._session_lost:
             return NOTHING
         self._session_ready = True
-        held: Commands = tuple(do.AppendAudio(frame) for frame in self._held)
-        self._held.clear()
+        held = self._caller.release()
         if self.agent.greeting is not None:
             self._responses.want(Request(self.agent.greeting))
         return held + self._typed(self._held_digits) if self._held_digits else held
@@ -207,7 +195,7 @@ class CallBridge:
     def _lose_session(self, problem: Problem) -> None:
         """The one place where a lost session is answered: with an apology, once what was said has been heard."""
         self._session_ready, self._session_lost = False, True
-        self._held.clear()
+        self._caller.release()
         self._tools.clear()
         self._responses = Responses()
         for name in ("overdue", "retry", "unanswered"):
@@ -252,7 +240,8 @@ class CallBridge:
         return policy.after_ms is None or (policy.protect_greeting and self._greeting is not None)
 
     def _speech_started(self, event: on.CallerStartedSpeaking, now: float) -> Commands:
-        self._speaking = self._responses.held = True
+        self._caller.started()
+        self._responses.held = True
         self._timers.cancel("unanswered")
         self._timers.set("endless", now + ENDLESS_SPEECH_S)
         if self._farewell is not None and self._farewell.interrupt():
@@ -260,19 +249,16 @@ class CallBridge:
         if not self._agent_speaks or self._protected:
             return NOTHING
         if self.agent.barge_in.after_ms:
-            self._voiced_ms = 0.0
+            self._caller.try_for(self.agent.barge_in.after_ms)
             return NOTHING
         return self._interrupt(now)
 
     def _speech_stopped(self, event: on.CallerStoppedSpeaking, now: float) -> Commands:
-        detection = self.agent.turn_detection
-        window_ms = (detection.silence_duration_ms or 0) if detection.type == "server_vad" else 0
-        self._speech_ended = now - window_ms / 1000
         self._caller_is_silent(now)
         return NOTHING
 
     def _caller_turn_ended(self, event: on.CallerTurnEnded, now: float) -> Commands:
-        ignored = self._voiced_ms is not None and self._agent_speaks  # "mm-hm": the agent goes on
+        ignored = self._caller.on_trial and self._agent_speaks  # "mm-hm": the agent goes on
         self._caller_is_silent(now)
         if event.silent:
             return NOTHING
@@ -287,9 +273,9 @@ class CallBridge:
         return NOTHING
 
     def _caller_is_silent(self, now: float) -> None:
-        if not self._speaking:
+        if not self._caller.speaking:
             return
-        self._speaking = False
+        self._caller.stopped(now)
         self._silence.sound_ended(now)
         self._timers.cancel("endless")
         self._timers.set("unanswered", now + UNANSWERED_S)
@@ -303,13 +289,13 @@ class CallBridge:
     def _stop_holding(self, now: float) -> Commands:
         """Stop waiting for the session to answer the caller's speech by itself."""
         self._timers.cancel("unanswered")
-        self._voiced_ms = None
-        self._responses.held = self._speaking
+        self._caller.end_trial()
+        self._responses.held = self._caller.speaking
         return NOTHING
 
     def _interrupt(self, now: float) -> Commands:
         """Stop the agent where the caller stopped hearing it, and tell the session so."""
-        self._voiced_ms = None
+        self._caller.end_trial()
         if not self._agent_speaks:
             return NOTHING
         self.counters.barge_ins += 1
@@ -340,7 +326,7 @@ class CallBridge:
         if self._farewell is not None and self._farewell.interrupted:
             self._farewell = None
             self._timers.cancel("farewell")
-        if request is not None and self._speaking and not self._protected:
+        if request is not None and self._caller.speaking and not self._protected:
             # Asked for just before the caller began to speak: that will be answered instead.
             self._speech.silence(event.response_id)
             if request.line is None:  # unless it turns out to be a noise
@@ -493,7 +479,7 @@ class CallBridge:
         if self._farewell is not None and self._farewell.over and quiet:
             return commands + self._end(self._farewell.outcome, self._farewell.reason, self._farewell.say, now)
         waiting = quiet and self._streaming and self._session_ready and self._farewell is None
-        due = self._silence.due(now, quiet=waiting, sounding=self._speaking)
+        due = self._silence.due(now, quiet=waiting, sounding=self._caller.speaking)
         if due is None:
             self._timers.cancel("idle")
         else:

@@ -1,7 +1,7 @@
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, Line
-from phoneagent.core.bridge import HELD_FRAMES
+from phoneagent.core.hearing import HELD_FRAMES
 from phoneagent.core.wording import say_exactly, words_to_say
 
 from .calls import FRAME, QUIET, TestCall, without_reports
