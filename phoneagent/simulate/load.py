@@ -17,6 +17,7 @@ from phoneagent.simulate.playout import PlayoutQueue
 from phoneagent.simulate.probe import Probe, read_probe, silence_after_probe
 from phoneagent.simulate.talking_model import TalkingSession
 
+_CLEAR_WITHIN_S = 0.5
 _AFTER_PROBE = silence_after_probe(FRAME_BYTES)
 
 
@@ -44,9 +45,9 @@ class LoadFigures:
     """What came through between phones and model, over all calls. Times in milliseconds, one for each probe.
 
     `barge_in_ms` are from `speech_started` sent to the clear received, for each that interrupted; `missed` counts
-    those that no clear followed within a second, before the call ended. `stale` are pieces of audio that arrived after the clear that
-    should have been their end. `late_phone_ms` is the worst delay of the phones themselves: figures below it
-    say nothing.
+    those that no clear followed within half a second, although the call went on for so long. `stale` are pieces of
+    audio that arrived after the clear that should have been their end. `late_phone_ms` is the worst delay of the
+    phones themselves: figures below it say nothing.
     """
 
     to_model_ms: list[float] = field(default_factory=list, repr=False)
@@ -99,8 +100,8 @@ def _add(figures: LoadFigures, line: PhoneLine, session: TalkingSession) -> None
         if not started.interrupting:
             continue
         next_clear = bisect_left(clears, started.at)
-        if next_clear == len(clears) or clears[next_clear] > started.at + 1.0:
-            figures.missed += started.at + 1.0 < ended_at
+        if next_clear == len(clears) or clears[next_clear] > started.at + _CLEAR_WITHIN_S:
+            figures.missed += started.at + _CLEAR_WITHIN_S < ended_at
         else:
             figures.barge_in_ms.append((clears[next_clear] - started.at) * 1000)
             cut.append((clears[next_clear], started.turn))
