@@ -68,7 +68,7 @@ async def interrupt_again_and_again(call: FakeCall, session: ScriptedSession, rn
     numbers = count(1)  # also what the audio is filled with: so the phone can tell the items apart
     for n in range(BARGE_INS):
         items = [
-            Speech(ms=rng.randrange(100, 700), item_id=f"item_{number}", fill=number)
+            Speech(ms=rng.randrange(100, 600), item_id=f"item_{number}", fill=number)
             for _, number in zip(range(rng.randint(2, 4)), numbers, strict=False)
         ]
         speed = rng.choice(SPEEDS)

@@ -90,7 +90,7 @@ async def test_the_record_of_a_call_is_right(tmp_path: Path):
         record = await ended(finished)
     assert (record.call_id, record.agent, record.engine) == (phones.call_sid, "ada", "openai")
     assert (record.outcome, record.reason) == ("caller_hung_up", "the caller's stream ended")
-    assert abs(record.duration_s - 1.76) < 0.2
+    assert abs(record.duration_s - 1.76) < 0.5
     assert [(turn.speaker, turn.text, turn.unheard) for turn in record.turns] == [
         ("agent", "Good evening!", ""),
         ("caller", "When are you open on Monday?", ""),
@@ -102,9 +102,9 @@ async def test_the_record_of_a_call_is_right(tmp_path: Path):
     # what the caller waited, by the phone's own clock
     assert len(record.latencies_ms) == 1
     assert phones.latencies_ms[0] is not None
-    assert abs(record.latencies_ms[0] - phones.latencies_ms[0]) < 60
+    assert abs(record.latencies_ms[0] - phones.latencies_ms[0]) < 100
     assert record.first_audio_ms is not None
-    assert record.first_audio_ms < 100
+    assert record.first_audio_ms < 200
     assert (record.usage.text_in, record.usage.audio_in, record.usage.text_cached) == (3300, 100, 2500)
     assert (record.usage.text_out, record.usage.audio_out) == (42, 11)
     # per million: text 4.00, cached 0.40, audio 32.00, written 24.00, spoken 64.00
