@@ -65,7 +65,6 @@ class Playout:
     """What is queued at the leg, and how much of it was heard."""
 
     def __init__(self) -> None:
-        self._epoch = 0  # counts clears: a mark of an earlier epoch came back unplayed
         self._marks_sent = 0
         self._clips: deque[_Clip] = deque()
         self._marks: deque[_Mark] = deque()
@@ -139,7 +138,6 @@ class Playout:
                 length + (before.received_ms if before else 0.0),
                 clip.complete,
             )
-        self._epoch += 1
         self._clips.clear()
         self._marks.clear()
         self._sent_ms = self._known_ms = 0.0
@@ -150,7 +148,7 @@ class Playout:
 
     def _mark(self, *, restarts: bool) -> str:
         self._marks_sent += 1
-        name = f"{self._epoch}.{self._marks_sent}"
+        name = str(self._marks_sent)  # never used again, so that a mark from before a clear is known for one
         self._marks.append(_Mark(name, self._sent_ms, restarts))
         self._marked_ms = self._sent_ms
         return name

@@ -171,6 +171,15 @@ def test_a_caller_who_says_something_is_prompted_from_the_start_again():
     assert call.at(call.now + 5.0) == (GOODBYE,)
 
 
+def test_a_turn_without_words_counts_from_anew():
+    call = TestCall(PATIENT)
+    call.at(4.0)
+    call.caller_speaks()
+    call.caller_stops()
+    assert call.at(8.9) == ()
+    assert call.at(9.0) == (HELLO,)
+
+
 def test_comfort_noise_counts_as_silence():
     call = TestCall(PATIENT)
     for n in range(4):  # sounds that never become a turn
