@@ -151,12 +151,16 @@ async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
 
 def engine_config(settings: Settings) -> EngineConfig:
     """How the embedded engine is to hear, think and speak."""
-    from phoneagent.local.config import EngineConfig
+    from phoneagent.local.config import EngineConfig, Server
+
+    def server(url: str | None, model: str | None, api_key: str | None) -> Server | None:
+        return Server(url, model, api_key) if url and model else None
 
     return EngineConfig(
-        stt_url=settings.stt_url,
-        tts_url=settings.tts_url,
-        llm_url=settings.llm_url,
+        ears=server(settings.stt_url, settings.stt_model, settings.stt_api_key),
+        brain=server(settings.llm_url, settings.llm_model, settings.llm_api_key),
+        mouth=server(settings.tts_url, settings.tts_model, settings.tts_api_key),
+        voice=settings.tts_voice,
     )
 
 

@@ -166,9 +166,9 @@ class CallRunner:
                 self._feed.tell(StreamOpened(self.details.call_id))
             case on.SessionErrored(problem) | on.SessionEnded(problem):
                 fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
-                log.warning("the engine reported a problem", extra=fields | {"detail": problem.message})
+                log.warning("the engine reported a problem", extra=fields | {"detail": problem.message[:200]})
             case on.ResponseEnded(status="failed", problem=problem) if problem is not None:
-                fields = {"call_id": self.details.call_id, "code": problem.code, "detail": problem.message}
+                fields = {"call_id": self.details.call_id, "code": problem.code, "detail": problem.message[:200]}
                 log.warning("the engine failed to respond", extra=fields)
 
     async def _run_tool(self, command: do.RunTool) -> None:

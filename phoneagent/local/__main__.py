@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -20,19 +19,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m phoneagent.local", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9000, help="0 takes a free port (default: %(default)s)")
-    parser.add_argument("--config", default="{}", metavar="JSON", help="fields of EngineConfig, but for api_key")
-    parser.add_argument("--child", action="store_true", help="read the API key from standard input and end with it")
+    parser.add_argument(
+        "--child", action="store_true", help="read the configuration from standard input, a line of JSON; end with it"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        fields = json.loads(options.config)
-        if options.child:
-            fields["api_key"] = sys.stdin.readline().strip() or None
-        config = EngineConfig(**fields)
-    except (ValueError, TypeError) as error:
-        parser.error(f"--config: {error}")
+        config = EngineConfig.from_json(sys.stdin.readline()) if options.child else EngineConfig()
+    except (ValueError, TypeError, KeyError) as error:
+        parser.error(f"--child: the configuration is not understood: {error!r}")
     try:
         asyncio.run(_serve(config, options.host, options.port, options.child))
     except OSError as error:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import httpx
-
 from phoneagent.local.config import EngineConfig
 from phoneagent.local.ears import Ears, LocalEars, ServerEars
 from phoneagent.local.mouth import LocalMouth, Mouth, ServerMouth
@@ -31,8 +29,10 @@ class Line:
 class Lines:
     """All lines; each is taken by one call at a time."""
 
-    def __init__(self, config: EngineConfig, clients: dict[str, httpx.AsyncClient]) -> None:
-        self._config, self._clients = config, clients
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self._ears_client = config.ears.client() if config.ears else None
+        self._mouth_client = config.mouth.client() if config.mouth else None
         self._free: list[Line] = []
         self._all: set[Line] = set()
         self._wiping: set[asyncio.Task[None]] = set()
@@ -40,13 +40,7 @@ class Lines:
     @classmethod
     async def open(cls, config: EngineConfig) -> Lines:
         """Start the processes of every line. Raises WorkerError."""
-        headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
-        clients = {
-            url: httpx.AsyncClient(base_url=url.rstrip("/") + "/", headers=headers, timeout=30)
-            for url in (config.stt_url, config.tts_url)
-            if url is not None
-        }
-        lines = cls(config, clients)
+        lines = cls(config)
         await asyncio.gather(*(lines._add() for _ in range(config.max_calls)))
         return lines
 
@@ -83,18 +77,19 @@ class Lines:
         for wiping in self._wiping:
             wiping.cancel()
         await asyncio.gather(*(line.close() for line in self._all))
-        for client in self._clients.values():
-            await client.aclose()
+        for client in (self._ears_client, self._mouth_client):
+            if client is not None:
+                await client.aclose()
 
     async def _add(self) -> None:
         config = self._config
         listening = await Worker.start("phoneagent.local.ears_process")
         workers = [listening]
         ears: Ears = LocalEars(listening)
-        if config.stt_url is not None:
-            ears = ServerEars(listening, self._clients[config.stt_url], config.stt_model)
-        if config.tts_url is not None:
-            mouth: Mouth = ServerMouth(self._clients[config.tts_url], config.tts_model)
+        if config.ears and self._ears_client:
+            ears = ServerEars(listening, self._ears_client, config.ears.model)
+        if config.mouth and self._mouth_client:
+            mouth: Mouth = ServerMouth(self._mouth_client, config.mouth.model, config.voice)
         else:
             workers.append(await Worker.start("phoneagent.local.mouth_process"))
             mouth = LocalMouth(workers[-1])

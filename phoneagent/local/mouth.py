@@ -95,15 +95,17 @@ class LocalMouth:
 class ServerMouth:
     """A server with `/v1/audio/speech`, streamed."""
 
-    def __init__(self, client: httpx.AsyncClient, model: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, model: str, voice: str | None = None) -> None:
+        """`voice`: None for the agent's own."""
         self._client = client
         self._model = model
+        self._voice = voice
 
     async def speak(self, text: str, manner: Manner) -> AsyncIterator[tuple[str, float]]:
         wanted = {
             "model": self._model,
             "input": text,
-            "voice": manner.voice,
+            "voice": self._voice or manner.voice,
             "speed": manner.speed,
             "response_format": "pcm",
         }

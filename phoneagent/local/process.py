@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import sys
 
 from phoneagent.local.config import EngineConfig
@@ -34,18 +32,16 @@ class EngineProcess:
 
         Raises EngineError.
         """
-        fields = dataclasses.asdict(self._config)
-        api_key = fields.pop("api_key") or ""  # not an argument: those are shown to every user of the machine
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "phoneagent.local", "--child", "--port", str(self._port), "--config", json.dumps(fields)),
+            *("-m", "phoneagent.local", "--child", "--port", str(self._port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(api_key.encode() + b"\n")
+        process.stdin.write(self._config.to_json().encode() + b"\n")
         try:
             url = await asyncio.wait_for(process.stdout.readline(), _START_S)
         except TimeoutError:

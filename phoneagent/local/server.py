@@ -15,7 +15,6 @@ import http
 import logging
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import orjson
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
@@ -44,9 +43,10 @@ _EXPIRED = "Your session hit the maximum duration of 60 minutes."
 class Engine:
     """A running engine. `port` is where it listens."""
 
-    def __init__(self, config: EngineConfig, lines: Lines, llm: httpx.AsyncClient | None) -> None:
+    def __init__(self, config: EngineConfig, lines: Lines) -> None:
         self.port = 0
-        self._config, self._lines, self._llm = config, lines, llm
+        self._config, self._lines = config, lines
+        self._llm = config.brain.client() if config.brain else None
         self._server: Server | None = None
 
     async def listen(self, host: str, port: int) -> None:
@@ -117,21 +117,21 @@ class Engine:
             await session.close()
 
     def _brain_for(self, session: Session) -> Brain:
-        if self._llm is not None:
-            return ChatBrain(self._llm, self._config.llm_model)
+        if self._config.brain and self._llm:
+            return ChatBrain(self._llm, self._config.brain.model)
         return DialogueBrain(session.dialogue or DEFAULT_DIALOGUE)
 
 
 async def serve(config: EngineConfig, *, host: str = "127.0.0.1", port: int = 0) -> Engine:
     """Start an engine; port 0 takes a free one. Raises WorkerError and OSError."""
     lines = await Lines.open(config)
-    engine = Engine(config, lines, _client(config.llm_url, config.api_key))
+    engine = Engine(config, lines)
     try:
         await engine.listen(host, port)
     except OSError:
         await engine.close()
         raise
-    if config.llm_url is None:
+    if config.brain is None:
         log.info("no language model is set: the built-in demonstration brain follows the agent's dialogue")
     return engine
 
@@ -145,13 +145,6 @@ async def _send_all(connection: ServerConnection, outbox: asyncio.Queue[Event]) 
             pass  # how every call ends; the queue is still emptied for those who wait for it
         finally:
             outbox.task_done()
-
-
-def _client(url: str | None, api_key: str | None) -> httpx.AsyncClient | None:
-    if url is None:
-        return None
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    return httpx.AsyncClient(base_url=url.rstrip("/") + "/", headers=headers, timeout=httpx.Timeout(60, connect=5))
 
 
 def _refusal(status: http.HTTPStatus, type_: str, code: str, message: str) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from phoneagent.local.config import EngineConfig
 from tests.local.client import Client, dialogue_of
 
 
@@ -16,7 +17,7 @@ def engine_url() -> Iterator[str]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("\n")
+        process.stdin.write(EngineConfig().to_json() + "\n")
         process.stdin.flush()
         yield process.stdout.readline().strip()
         process.stdin.close()

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 
 import httpx
+import orjson
 import pytest
 
 from phoneagent.local.brain import BrainError, CallTool, Request, Said, Speak, ToolCall, ToolOutput
 from phoneagent.local.chat_brain import ChatBrain
+from phoneagent.local.config import EngineConfig, Server
 from phoneagent.local.mouth import Manner, MouthError, ServerMouth
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -78,3 +80,30 @@ async def test_a_speech_server_that_fails_fails_the_response() -> None:
     mouth = ServerMouth(server(lambda request: httpx.Response(500)), "kokoro")
     with pytest.raises(MouthError, match="500"):
         [piece async for piece in mouth.speak("Hello", Manner("marin", "en", 1.0, "audio/pcmu"))]
+
+
+def test_a_configuration_survives_the_way_to_the_engine_and_keeps_its_keys_to_itself() -> None:
+    config = EngineConfig(brain=Server("http://127.0.0.1:11434/v1", "llama", "sk-secret"), voice="af_heart")
+    assert EngineConfig.from_json(config.to_json()) == config
+    assert "sk-secret" not in repr(config)
+
+
+async def test_a_server_is_asked_with_its_own_key() -> None:
+    async with Server("http://127.0.0.1:11434/v1", "llama", "sk-secret").client() as client:
+        request = client.build_request("POST", "chat/completions")
+    assert str(request.url) == "http://127.0.0.1:11434/v1/chat/completions"
+    assert request.headers["Authorization"] == "Bearer sk-secret"
+
+
+async def test_a_voice_that_was_set_speaks_for_every_agent() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(orjson.loads(request.content)["voice"])
+        return httpx.Response(200, content=bytes(4800))
+
+    for voice in (None, "af_heart"):
+        mouth = ServerMouth(server(answer), "kokoro", voice)
+        async for _ in mouth.speak("Hello.", Manner("marin", "en", 1.0, "audio/pcmu")):
+            pass
+    assert asked == ["marin", "af_heart"]
