@@ -141,12 +141,22 @@ async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
             assert settings.azure_openai_api_key
             target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key, audio_format)
         case "local":
-            from phoneagent.local.process import EngineProcess
-
-            process = EngineProcess(engine_config(settings))
-            target = targets.local(await process.start())
-            stack.push_async_callback(process.stop)
+            target = targets.local(await _start_engine(settings, stack))
     return RealtimeEngine(target)
+
+
+async def _start_engine(settings: Settings, stack: AsyncExitStack) -> str:
+    from phoneagent.local.process import EngineError, EngineProcess
+
+    process = EngineProcess(engine_config(settings))
+    try:
+        url = await process.start()
+    except EngineError as error:
+        raise SettingsError(
+            [f"PHONEAGENT_ENGINE=local: {error} (is phoneagent installed with its extra [local]?)"]
+        ) from None
+    stack.push_async_callback(process.stop)
+    return url
 
 
 def engine_config(settings: Settings) -> EngineConfig:
