@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-# A further mark within long speech bounds what a lost or late one can cost.
-MARK_EVERY_MS = 100.0
+# A further mark within long speech bounds what a lost or late one can cost; each costs as much as a frame, both ways.
+MARK_EVERY_MS = 250.0
 # The leg may have run dry already when less than this is left by our reckoning: the network's jitter.
 DRY_SLACK_S = 0.25
 

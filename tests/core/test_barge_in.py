@@ -123,13 +123,13 @@ def test_the_least_delayed_mark_tells_the_time():
     call = TestCall()
     call.responds()
     for _ in range(20):
-        call.speaks(0.1)
-    late_ms = [50, 50, 50, 10, 40]
-    for n, mark in enumerate(call.marks()[:5]):
-        call.at((n * 100 + late_ms[n]) / 1000)
+        call.speaks(0.25)
+    late_ms = [50, 10, 40]
+    for n, mark in enumerate(call.marks()[:3]):
+        call.at((n * 250 + late_ms[n]) / 1000)
         call.returns(mark)
-    call.at(0.47)
-    assert do.TruncateTurn("a1", 460) in call.caller_speaks()
+    call.at(0.57)
+    assert do.TruncateTurn("a1", 560) in call.caller_speaks()
 
 
 def test_a_truncation_refused_as_too_long_is_tried_once_more_with_the_length_named():

@@ -172,7 +172,7 @@ class Watched:
                     self.ends += 1
 
     def _heard_out(self, turn: str) -> bool:
-        return self.phone.heard_ms(turn, self.now) >= self.sent_ms[turn]
+        return self.phone.heard_ms(turn, self.now) >= self.sent_ms[turn] - 0.01
 
 
 def _agent(random: Random) -> Agent:
