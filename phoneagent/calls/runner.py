@@ -25,6 +25,7 @@ from phoneagent.tools import Call, Toolbox
 
 log = logging.getLogger(__name__)
 
+_AUDIO = frozenset({on.CallerAudio, on.AgentAudio})
 _TO_LEG = frozenset({do.PlayAudio, do.SendMark, do.ClearPlayout})
 _TO_SERVICE = frozenset({do.RunTool, do.ReportTurn, do.EndCall})
 
@@ -115,22 +116,19 @@ class CallRunner:
                 self._pass(self._waiting.popleft())
         finally:
             self._busy = False
-        self._wake_in_time()
+        if self._bridge.deadline != self._wake_at:
+            self._wake_in_time()
 
     def _pass(self, event: Event) -> None:
-        kind = type(event)
-        if kind is not on.CallerAudio and kind is not on.AgentAudio:
+        if type(event) not in _AUDIO:
             self._note(event)
         for command in self._bridge.receive(event, self._clock()):
             self._do(command)
 
     def _wake_in_time(self) -> None:
-        deadline = self._bridge.deadline
-        if deadline == self._wake_at:
-            return
         if self._timer is not None:
             self._timer.cancel()
-        self._wake_at = deadline
+        deadline = self._wake_at = self._bridge.deadline
         if deadline is None:
             self._timer = None
         else:

@@ -79,6 +79,7 @@ class RealtimeSession(picows.WSListener):
         self._transport: picows.WSTransport | None = None
         self._audio_format: AudioFormat | None = None  # the one asked for, when it was
         self._ready = asyncio.Event()
+        self._open = False  # ready and not ended
         self._ended = False
         self._congested = False
         self._dropped_audio = 0
@@ -93,7 +94,7 @@ class RealtimeSession(picows.WSListener):
 
     def send(self, command: Command) -> None:
         """Put a command on the wire before returning. Nothing is sent unless the session is ready."""
-        if self._ended or not self._ready.is_set():
+        if not self._open:
             return
         if self._congested and isinstance(command, AppendAudio):
             self._dropped_audio += 1
@@ -107,7 +108,7 @@ class RealtimeSession(picows.WSListener):
 
     def close(self) -> None:
         """End the session. No event comes after this."""
-        self._ended = True
+        self._ended, self._open = True, False
         self._dialling.cancel()
         self._hang_up()
 
@@ -158,6 +159,7 @@ class RealtimeSession(picows.WSListener):
                 if problem := confirm(config, self._wanted(self._audio_format)):
                     self._end(problem)
                 else:
+                    self._open = True
                     self._ready.set()
                     self._receive(SessionReady())
             case SessionErrored(problem) if (
@@ -242,7 +244,7 @@ class RealtimeSession(picows.WSListener):
 
     def _end(self, problem: Problem) -> None:
         if not self._ended:
-            self._ended = True
+            self._ended, self._open = True, False
             self._dialling.cancel()
             self._hang_up()
             self._receive(SessionEnded(problem))
