@@ -17,7 +17,7 @@ from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
 from phoneagent.core.bridge import CallBridge
-from phoneagent.core.commands import Command
+from phoneagent.core.commands import NOTHING, Command, Commands
 from phoneagent.core.costs import Usage
 from phoneagent.core.events import Event
 from phoneagent.prices import Prices
@@ -104,26 +104,24 @@ class CallRunner:
 
     def _tick(self) -> None:
         self._timer = self._wake_at = None
-        self._carry_on(*self._bridge.tick(self._clock()))
+        self._carry_on(self._bridge.tick(self._clock()))
 
-    def _carry_on(self, *commands: Command) -> None:
+    def _carry_on(self, commands: Commands = NOTHING) -> None:
         """Do what has fallen due, then pass on what has happened."""
         self._busy = True
         try:
             for command in commands:
                 self._do(command)
             while self._waiting:
-                self._pass(self._waiting.popleft())
+                event = self._waiting.popleft()
+                if type(event) not in _AUDIO:
+                    self._note(event)
+                for command in self._bridge.receive(event, self._clock()):
+                    self._do(command)
         finally:
             self._busy = False
         if self._bridge.deadline != self._wake_at:
             self._wake_in_time()
-
-    def _pass(self, event: Event) -> None:
-        if type(event) not in _AUDIO:
-            self._note(event)
-        for command in self._bridge.receive(event, self._clock()):
-            self._do(command)
 
     def _wake_in_time(self) -> None:
         if self._timer is not None:

@@ -83,8 +83,8 @@ class MediaStream:
 
     # What the socket does
 
-    def received(self, message: bytes | memoryview | str) -> None:
-        """Take a whole text message; a memoryview is not kept."""
+    def received(self, message: bytes | str) -> None:
+        """Take a whole text message."""
         if self._closing:
             return
         try:
@@ -194,13 +194,14 @@ class PicowsLeg(WSListener):
         self._stream = MediaStream(self, self._admit)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.TEXT and frame.fin:
-            self._stream.received(frame.get_payload_as_memoryview())
-        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+        kind = frame.msg_type  # picows makes it anew each time
+        if kind is WSMsgType.TEXT and frame.fin:
+            self._stream.received(frame.get_payload_as_bytes())
+        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             self._received_fragment(frame)
-        elif frame.msg_type == WSMsgType.BINARY:
+        elif kind is WSMsgType.BINARY:
             self._stream.received_binary()
-        elif frame.msg_type == WSMsgType.CLOSE:
+        elif kind is WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 

@@ -51,7 +51,7 @@ class StreamOpening:
         return (self.encoding, self.sample_rate, self.channels) == ("audio/x-mulaw", 8000, 1)
 
 
-def parse(message: bytes | memoryview | str, stream_sid: str | None = None) -> Event | StreamOpening | None:
+def parse(message: bytes | str, stream_sid: str | None = None) -> Event | StreamOpening | None:
     """What a message says; None if it says nothing to us.
 
     With `stream_sid`, a message of another stream raises ForeignStreamError. Raises WireError for a malformed one.

@@ -183,11 +183,12 @@ class RealtimeSession(picows.WSListener):
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if self._ended:
             return
-        if frame.msg_type is picows.WSMsgType.TEXT and frame.fin:
+        kind = frame.msg_type  # picows makes it anew each time
+        if kind is picows.WSMsgType.TEXT and frame.fin:
             self._read(frame.get_payload_as_bytes())
-        elif frame.msg_type in (picows.WSMsgType.TEXT, picows.WSMsgType.CONTINUATION):
+        elif kind in (picows.WSMsgType.TEXT, picows.WSMsgType.CONTINUATION):
             self._read_fragment(frame)
-        elif frame.msg_type is picows.WSMsgType.CLOSE:
+        elif kind is picows.WSMsgType.CLOSE:
             self._hang_up()
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:

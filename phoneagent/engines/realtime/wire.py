@@ -309,11 +309,11 @@ class Wire:
 
         Raises WireError for audio that would break out of its message.
         """
+        if type(command) is AppendAudio:  # before the others: nearly all of them are
+            if '"' in command.audio:
+                raise WireError("the caller's audio is not base64")
+            return f'{{"type":"input_audio_buffer.append","audio":"{command.audio}"}}'.encode()
         match command:
-            case AppendAudio(audio):
-                if '"' in audio:
-                    raise WireError("the caller's audio is not base64")
-                return f'{{"type":"input_audio_buffer.append","audio":"{audio}"}}'.encode()
             case TruncateTurn(turn_id, heard_ms):
                 self._truncated_turn = turn_id
                 item_id, content_index = item_of(turn_id)
