@@ -94,7 +94,7 @@ def _self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
 
 def _table(calls: int, results: dict[str, list[Figures]]) -> Table:
     table = Table(title=f"{calls} calls", title_justify="left", min_width=60)
-    table.add_column("", no_wrap=True)
+    table.add_column(no_wrap=True)
     for kind in results:
         table.add_column(kind, justify="right", no_wrap=True)
     rows = [_rows(runs) for runs in results.values()]
@@ -126,6 +126,7 @@ def _rows(runs: Sequence[Figures]) -> dict[str, str]:
         "barge-ins without a clear": str(sum(run.load.missed for run in runs)),
         "calls failed": str(sum(run.failed for run in runs)),
         "sessions open 2 s after": str(sum(run.open_sessions for run in runs)),
+        "the phones' and the model's core busy": f"{median(run.busy for run in runs):.0%}",
         "the phones' own delay, ms at most": f"{max(run.load.late_phone_ms for run in runs):.1f}",
     }
 

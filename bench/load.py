@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Figures:
 
     `cpu_ms` is the server's processor time per second and call, `rss_kb` the memory that a call adds. `lost` are
     frames of the callers that the model did not get while it got later ones, `cut` those that were on their way
-    when the caller hung up. Times and losses are known of µ-law sessions only: see `simulate.probe`.
+    when the caller hung up. `busy` is the share of its core that phones and model took. Times and losses are known of µ-law sessions only: see `simulate.probe`.
     """
 
     calls: int
@@ -42,6 +43,7 @@ class Figures:
     lost: int
     cut: int
     failed: int
+    busy: float
     open_sessions: int
     webhook_to_update_ms: list[float] = field(repr=False)
     start_to_audio_ms: list[float] = field(repr=False)
@@ -61,11 +63,10 @@ async def measure(server: Server, model: TalkingModel, calls: int, seconds: floa
             )
         )
         await asyncio.sleep(ramp_s + SETTLE_S)
-        before = server.cpu_s()
-        began = asyncio.get_running_loop().time()
+        began, cpu_began, own_began = time.monotonic(), server.cpu_s(), time.process_time()
         await asyncio.sleep(seconds)
-        cpu_s = server.cpu_s() - before
-        took_s = asyncio.get_running_loop().time() - began
+        took_s = time.monotonic() - began
+        cpu_s, own_s = server.cpu_s() - cpu_began, time.process_time() - own_began
         rss_kb = (server.rss_kb() - rss_kb) / calls
         ended = await records
     await _closed(model.sessions)
@@ -79,6 +80,7 @@ async def measure(server: Server, model: TalkingModel, calls: int, seconds: floa
         load=compare(((n, record.line) for n, record in enumerate(ended) if record.streams), model.sessions),
         lost=lost,
         cut=sent - received - lost,
+        busy=own_s / took_s,
         failed=sum(record.outcome != "caller hung up" for record in ended),
         open_sessions=open_sessions,
         webhook_to_update_ms=_webhook_to_update_ms(ended, model.sessions),
