@@ -33,7 +33,8 @@ class Figures:
 
     `cpu_ms` is the server's processor time per second and call, `rss_kb` the memory that a call adds. `lost` are
     frames of the callers that the model did not get while it got later ones, `cut` those that were on their way
-    when the caller hung up. `busy` is the share of its core that phones and model took. Times and losses are known of µ-law sessions only: see `simulate.probe`.
+    when the caller hung up. `busy` is the share of its core that phones and model took. Times and losses are
+    known of µ-law sessions only: see `simulate.probe`.
     """
 
     calls: int
