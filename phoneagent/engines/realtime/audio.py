@@ -65,7 +65,8 @@ class ModelToCaller:
         """The event, with PCM made µ-law; before the end of a turn the audio held back. Raises WireError."""
         match event:
             case AgentAudio(response_id, turn_id, audio):
-                turn = self._turns.setdefault(turn_id, _TurnAudio(response_id, turn_id))
+                if (turn := self._turns.get(turn_id)) is None:
+                    turn = self._turns[turn_id] = _TurnAudio(response_id, turn_id)
                 return turn.next(_decoded(audio))
             case AgentTurnEnded(turn_id) if turn_id in self._turns:
                 return *self._turns.pop(turn_id).next(b"", last=True), event
