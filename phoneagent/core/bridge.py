@@ -34,7 +34,8 @@ END_CALL = "end_call"
 
 MARKS_LOOKED_AFTER_S = 2.0  # how often, while the agent speaks
 UNANSWERED_S = 2.0  # after the caller's speech, the time that a session has to answer it by itself
-RESPONSE_OVERDUE_S = 10.0  # a request that was neither granted nor refused
+RESPONSE_OVERDUE_S = 10.0  # a request that was not granted
+RESPONSE_STALLED_S = 20.0  # a response that does not end, after what was last heard of it
 REFUSED_PAUSE_S = 0.25
 MOST_RETRIES = 2
 LONGEST_RETRY_S = 8.0  # nobody stays on a silent line for longer
@@ -134,6 +135,9 @@ class CallBridge:
         return (append,)
 
     def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
+        self._silence.caller_spoke()
+        if self._farewell is not None and self._farewell.interrupt():
+            self._timers.set("farewell", now + self._farewell.GRACE_S)
         digits = self._digits.press(event.digit)
         if digits is None:
             self._timers.set("digits", now + self.agent.dtmf.pause_s)
@@ -145,7 +149,6 @@ class CallBridge:
 
     def _typed(self, digits: str) -> Commands:
         self._timers.cancel("digits")
-        self._silence.caller_spoke()
         if not self._session_ready:
             self._held_digits += digits
             return NOTHING
@@ -198,9 +201,9 @@ class CallBridge:
         self._caller.release()
         self._tools.clear()
         self._responses = Responses()
-        for name in ("overdue", "retry", "unanswered"):
+        for name in ("overdue", "stalled", "retry", "unanswered"):
             self._timers.cancel(name)
-        if self._farewell is None or self._farewell.awaits is not None:
+        if self._farewell is None or not self._farewell.over:
             self._farewell = Farewell("failed", problem.code, say=self.agent.apology, firm=True)
 
     def _turn_added(self, event: on.TurnAdded, now: float) -> Commands:
@@ -220,7 +223,8 @@ class CallBridge:
     def _agent_audio(self, event: on.AgentAudio, now: float) -> Commands:
         if self._speech.is_silenced(event.response_id):
             self.counters.stale_audio_dropped += 1
-        elif not self._timers.is_set("playout"):
+            return self._speech.drop(event, self._at(now))
+        if not self._timers.is_set("playout"):
             self._timers.set("playout", now + MARKS_LOOKED_AFTER_S)
         return self._speech.audio(event, now)
 
@@ -231,7 +235,8 @@ class CallBridge:
 
     @property
     def _agent_speaks(self) -> bool:
-        return self._speech.playing or self._responses.active is not None
+        active = self._responses.active
+        return self._speech.playing or (active is not None and not self._speech.is_silenced(active))
 
     @property
     def _protected(self) -> bool:
@@ -318,6 +323,7 @@ class CallBridge:
         request = self._responses.asked
         self._responses.started(event.response_id)
         self._timers.cancel("overdue")
+        self._timers.set("stalled", now + RESPONSE_STALLED_S)
         if request is None:  # the session answers the caller by itself, and sees all that we would have it answer
             self._responses.drop_answer()
             self._stop_holding(now)
@@ -336,20 +342,22 @@ class CallBridge:
 
     def _response_ended(self, event: on.ResponseEnded, now: float) -> Commands:
         request = self._responses.ended(event.response_id)
+        commands = self._speech.response_ended(event)
         if request is None:
-            return NOTHING
-        if event.status == "failed":
+            return commands
+        self._timers.cancel("stalled")
+        if event.status == "failed" and not self._speech.is_silenced(event.response_id):
             self._response_failed(event.problem or Problem("server_error"), request, now)
-            return NOTHING
+            return commands
         self._retries = 0
         if self._farewell is None:
-            return NOTHING
+            return commands
         if self._farewell.tool_call_id is not None:
-            return self._post_goodbye(self._farewell.tool_call_id, event.response_id)
-        self._farewell.said(request)
-        return NOTHING
+            return commands + self._post_goodbye(self._farewell.tool_call_id, event.response_id)
+        self._farewell.said(request, to_the_end=event.status in ("completed", "incomplete"))
+        return commands
 
-    def _response_failed(self, problem: Problem, request: Request, now: float) -> None:
+    def _response_failed(self, problem: Problem, request: Request | None, now: float) -> None:
         self.counters.responses_failed += 1
         delay_s = retry_after_s(problem)
         if delay_s is None:
@@ -359,19 +367,29 @@ class CallBridge:
             self._lose_session(problem)
             return
         self._retries += 1
-        self._responses.want(request)
+        if request is not None:
+            self._responses.want(request)
         self._pause_responses(now + delay_s)
 
     def _response_refused(self, _: on.ResponseRefused, now: float) -> Commands:
         self._responses.refused()
-        self._timers.cancel("overdue")
-        if self._responses.active is None:
+        if self._responses.active is None:  # a response that we know nothing of: not to be waited for without end
             self._pause_responses(now + REFUSED_PAUSE_S)
+        else:
+            self._timers.cancel("overdue")
         return NOTHING
 
     def _response_overdue(self, now: float) -> Commands:
-        request, self._responses.asked = self._responses.asked, None
-        self._response_failed(Problem("timeout", "no response was begun"), request or ANSWER, now)
+        self._responses.refused()
+        self._response_failed(Problem("timeout", "no response was begun"), None, now)
+        return NOTHING
+
+    def _response_stalled(self, now: float) -> Commands:
+        due = self._speech.overdue_at + RESPONSE_STALLED_S
+        if self._speech.playing or now < due:
+            self._timers.set("stalled", max(due, now + MARKS_LOOKED_AFTER_S))
+        else:
+            self._lose_session(Problem("timeout", "a response was begun and never ended"))
         return NOTHING
 
     def _pause_responses(self, until: float) -> None:
@@ -412,7 +430,7 @@ class CallBridge:
         if self._speech.latest_response == response_id:
             self._farewell.awaits = None
             return (do.SendToolOutput(tool_call_id, _GOODBYE_SAID),)
-        self._responses.want(ANSWER)
+        self._tools.posted(response_id)
         return (do.SendToolOutput(tool_call_id, _SAY_GOODBYE),)
 
     def _warn(self, now: float) -> Commands:
@@ -431,6 +449,7 @@ class CallBridge:
 
     def _silence_lasts(self, now: float) -> Commands:
         self._responses.held = False
+        self._caller.forget_end()
         idle = self.agent.idle
         assert idle is not None
         if self._silence.prompt_again():
@@ -464,7 +483,7 @@ class CallBridge:
     def _settle(self, now: float) -> Commands:
         if self.ended is not None:
             return NOTHING
-        if self._greeting not in (None, self._responses.active) and not self._speech.playing:
+        if self._greeting not in (None, self._responses.active) and not self._speech.holds(self._greeting):
             self._greeting = None
         if self._tools.take_answerable(self._responses.active):
             self._responses.want(ANSWER)
@@ -473,7 +492,7 @@ class CallBridge:
         commands: Commands = NOTHING
         if self._session_ready and not self._tools.incomplete:
             commands = self._responses.next()
-            if commands:
+            if commands and not self._timers.is_set("overdue"):
                 self._timers.set("overdue", now + RESPONSE_OVERDUE_S)
         quiet = self._responses.idle and not self._speech.playing and not self._tools.running
         if self._farewell is not None and self._farewell.over and quiet:
@@ -522,6 +541,7 @@ _TIMERS: dict[str, Callable[[CallBridge, float], Commands]] = {
     "endless": CallBridge._endless_speech,
     "unanswered": CallBridge._stop_holding,
     "overdue": CallBridge._response_overdue,
+    "stalled": CallBridge._response_stalled,
     "retry": CallBridge._retry,
     "idle": CallBridge._silence_lasts,
     "warning": CallBridge._warn,

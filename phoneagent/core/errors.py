@@ -60,7 +60,7 @@ _REACTIONS: dict[str, Reaction] = {
     "close:4000": Reaction.END,
 }
 
-_RETRY_IN = re.compile(r"try again in (?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m)\b")
+_RETRY_IN = re.compile(r"try again in (?:(?P<minutes>\d+)m)?(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m)\b")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -72,4 +72,6 @@ def reaction_to(problem: Problem, otherwise: Reaction = Reaction.IGNORE) -> Reac
 def retry_after_s(problem: Problem) -> float | None:
     """The delay that the session asks for ("Please try again in 6.232s"), if it names one."""
     found = _RETRY_IN.search(problem.message)
-    return float(found["amount"]) * _UNITS[found["unit"]] if found else None
+    if found is None:
+        return None
+    return int(found["minutes"] or 0) * 60 + float(found["amount"]) * _UNITS[found["unit"]]

@@ -38,7 +38,9 @@ class Farewell:
         self.interrupted = not self.firm
         return self.interrupted
 
-    def said(self, request: Request) -> None:
-        """Note that a response has ended, which may have been the goodbye."""
+    def said(self, request: Request, *, to_the_end: bool) -> None:
+        """Note that a response has ended, which may have been the goodbye. A cancelled one was perhaps never heard."""
         if request == self.awaits:
-            self.awaits = self.say = None
+            self.awaits = None
+            if to_the_end:
+                self.say = None

@@ -36,7 +36,9 @@ class CallerSpeech:
         return held
 
     def started(self) -> None:
-        """Somebody speaks, or so the session thinks."""
+        """Somebody speaks, or so the session thinks; it may say so several times of one speech."""
+        if not self.speaking:
+            self.end_trial()
         self.speaking = True
 
     def stopped(self, now: float) -> None:
@@ -49,6 +51,10 @@ class CallerSpeech:
         ended_at, self._ended_at = self._ended_at, None
         return None if ended_at is None else round((now - ended_at) * 1000)
 
+    def forget_end(self) -> None:
+        """What the agent says next answers nothing."""
+        self._ended_at = None
+
     # Speech that must last before it stops the agent
 
     @property
@@ -58,7 +64,8 @@ class CallerSpeech:
 
     def try_for(self, wanted_ms: int) -> None:
         """Have the speech stop the agent once it has lasted so long."""
-        self._wanted_ms, self._voiced_ms = wanted_ms, 0.0
+        if self._voiced_ms is None:
+            self._wanted_ms, self._voiced_ms = wanted_ms, 0.0
 
     def passes(self, frame: str) -> bool:
         """Whether with this frame the speech on trial has lasted long enough."""

@@ -103,6 +103,15 @@ class Playout:
         self.dry_at = max(self.dry_at, now) + ms / 1000.0
         return mark
 
+    def holds(self, response_id: str) -> bool:
+        """Whether a turn of a response is not known to have been heard to its end."""
+        return any(clip.response_id == response_id for clip in self._clips)
+
+    def open_turns(self, response_id: str) -> tuple[str, ...]:
+        """The turns of a response of which more may come."""
+        clips = (clip for clip in self._clips if clip.response_id == response_id and not clip.complete)
+        return tuple(dict.fromkeys(clip.turn_id for clip in clips))
+
     def complete(self, turn_id: str) -> str | None:
         """Note that a turn has all its audio. Returns the mark that will tell its end, if it has any audio."""
         clips = [clip for clip in self._clips if clip.turn_id == turn_id and not clip.complete]

@@ -2,7 +2,8 @@
 
 Two things can be wanted: an `answer` to what the conversation holds by now (a caller's turn, tool outputs, digits),
 and lines that the service wants said (greeting, prompt, warning, goodbye). Any number of wishes for an answer are
-one wish. While a response is active, while one has been asked for, and while the caller speaks, wishes wait.
+one wish. While a response is active, while one has been asked for, and while the caller speaks, wishes wait; lines
+come first, so that a greeting is one and nothing follows a goodbye.
 """
 
 from __future__ import annotations
@@ -76,11 +77,11 @@ class Responses:
         """Ask for the next response that is wanted, if one may be asked for now."""
         if self.busy or self.held or self.paused or not (self._answer_wanted or self._lines):
             return NOTHING
-        if self._answer_wanted:
+        if self._lines:
+            self.asked = Request(self._lines.popleft())
+        else:
             self._answer_wanted = False
             self.asked = ANSWER
-        else:
-            self.asked = Request(self._lines.popleft())
         return self.asked.commands()
 
     def started(self, response_id: str) -> None:

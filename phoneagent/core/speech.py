@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.commands import NOTHING, Command, Commands
@@ -21,7 +23,7 @@ class AgentSpeech:
         self.latest_response: str | None = None  # of which there was audio
         self._transcript = transcript
         self._playout = Playout()
-        self._early: list[on.AgentAudio | on.AgentTurnEnded] | None = []  # until the stream opens
+        self._early: list[on.AgentAudio | on.AgentTurnEnded | on.ResponseEnded] | None = []  # until the stream opens
         self._silenced: set[str] = set()
         self._cut_turns: set[str] = set()
         self._truncated: dict[str, int] = {}
@@ -46,24 +48,33 @@ class AgentSpeech:
         early, self._early = self._early or [], None
         commands: Commands = NOTHING
         for event in early:
-            commands += self.audio(event, now) if isinstance(event, on.AgentAudio) else self.turn_ended(event)
+            match event:
+                case on.AgentAudio():
+                    commands += self.audio(event, now)
+                case on.AgentTurnEnded():
+                    commands += self.turn_ended(event)
+                case on.ResponseEnded():
+                    commands += self.response_ended(event)
         return commands
 
     def audio(self, event: on.AgentAudio, now: float) -> Commands:
-        """Play a piece of audio, unless it is of a response that was silenced."""
+        """Play a piece of audio."""
         self.latest_response = event.response_id
-        if event.response_id in self._silenced:
-            if event.turn_id in self._cut_turns:
-                return NOTHING
-            # Generated behind the turn that was interrupted: the session thinks that it was heard.
-            self._cut_turns.add(event.turn_id)
-            return (do.DeleteTurn(event.turn_id),)
         if self._early is not None:
             self._early.append(event)
             return NOTHING
         mark = self._playout.add(event.response_id, event.turn_id, event.ms, now)
         play = do.PlayAudio(event.audio)
         return (play,) if mark is None else (do.SendMark(mark), play)
+
+    def drop(self, event: on.AgentAudio, at_s: float) -> Commands:
+        """Leave out a piece of audio of a response that was silenced."""
+        self.latest_response = event.response_id
+        if event.turn_id in self._cut_turns:
+            return NOTHING
+        # Generated behind the turn that was interrupted: the session thinks that it was heard.
+        self._cut_turns.add(event.turn_id)
+        return do.DeleteTurn(event.turn_id), do.ReportTurn(self._transcript.cut(event.turn_id, 0.0, at_s))
 
     def turn_ended(self, event: on.AgentTurnEnded) -> Commands:
         """Mark the end of a turn, so that it shows when it was heard."""
@@ -72,6 +83,21 @@ class AgentSpeech:
             return NOTHING
         mark = self._playout.complete(event.turn_id)
         return NOTHING if mark is None else (do.SendMark(mark),)
+
+    def response_ended(self, event: on.ResponseEnded) -> Commands:
+        """Mark the ends of a response's turns that were not told: those of one that failed, perhaps."""
+        if self._early is not None:
+            self._early.append(event)
+            return NOTHING
+        marks = (self._playout.complete(turn_id) for turn_id in self._playout.open_turns(event.response_id))
+        return tuple(do.SendMark(mark) for mark in marks if mark is not None)
+
+    def holds(self, response_id: str) -> bool:
+        """Whether something of a response is still to be heard."""
+        return self._playout.holds(response_id) or any(a.response_id == response_id for a in self._early_audio())
+
+    def _early_audio(self) -> Iterator[on.AgentAudio]:
+        return (event for event in self._early or () if isinstance(event, on.AgentAudio))
 
     def mark_reached(self, mark: str, now: float) -> Progress:
         """Follow the playing."""
@@ -93,7 +119,8 @@ class AgentSpeech:
         """Take what was not heard out of the conversation and the transcript; the leg's queue is being cleared."""
         commands: list[Command] = []
         if self._early:
-            commands += [do.DeleteTurn(turn_id) for turn_id in dict.fromkeys(event.turn_id for event in self._early)]
+            turn_ids = dict.fromkeys(audio.turn_id for audio in self._early_audio())
+            commands += map(do.DeleteTurn, turn_ids)
             self._early.clear()
         for heard in self._playout.stop(now):
             self._silenced.add(heard.response_id)

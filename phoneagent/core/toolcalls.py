@@ -37,6 +37,10 @@ class ToolCalls:
         self._posted.add(response_id)
         return True
 
+    def posted(self, response_id: str) -> None:
+        """Note the output of a call that was not run as a tool, and that the model is to speak of."""
+        self._posted.add(response_id)
+
     def take_answerable(self, active_response: str | None) -> bool:
         """Whether a response that is over has had its last output posted since this was last asked."""
         answerable = self._posted - set(self._running.values()) - {active_response}

@@ -77,7 +77,7 @@ def test_a_turn_of_the_interrupted_response_that_shows_up_later_is_removed_once(
     call.speaks(1.0, "a1")
     heard_for(call, 0.5)
     call.caller_speaks()
-    assert call.speaks(0.2, "a2") == (do.DeleteTurn("a2"),)
+    assert without_reports(call.speaks(0.2, "a2")) == (do.DeleteTurn("a2"),)
     assert call.speaks(0.2, "a2") == ()
 
 

@@ -251,7 +251,7 @@ def test_the_goodbye_waits_for_the_sentence_that_is_being_spoken():
     call.responds("warning")
     call.response_ends("warning")
     call.responds("r1")
-    call.speaks(2.0)
+    call.says(2.0)
     assert call.at(120.0) == ()
     assert call.response_ends("r1") == (do.RequestResponse(say_exactly("Time is up.")),)
 
@@ -312,7 +312,7 @@ def test_digits_that_come_before_the_session_wait_for_it():
 def test_keys_do_not_interrupt_the_agent():
     call = TestCall()
     call.responds()
-    call.speaks(2.0)
+    call.says(2.0)
     (message,) = call.happens(on.DigitPressed("#"))
     assert message.text.endswith("#")
     assert call.response_ends() == (do.RequestResponse(),)
