@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.client import BOOK, CONFIRM, CORRECT, GOODBYE, SILENCE, Client, calls_of, clip, dialogue_of
 from phoneagent.core.wording import say_exactly
 from phoneagent.local.process import EngineProcess
-from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, SILENCE, Client, calls_of, clip, dialogue_of
 
 EXPECTED = {
     BOOK: "i'd like to book a table for four people tomorrow at seven",

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from bench.client import Client, dialogue_of
 from phoneagent.local.config import EngineConfig
-from tests.local.client import Client, dialogue_of
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from bench.client import TOOLS, dialogue_of
 from phoneagent.agents.dialogue import Dialogue
 from phoneagent.local.brain import CallTool, Entry, Request, Said, Speak, ToolOutput
 from phoneagent.local.dialogue_brain import DialogueBrain
-from tests.local.client import TOOLS, dialogue_of
 
 SATURDAY = dt.date(2026, 11, 21)
 

@@ -11,7 +11,7 @@ from agents.realtime import RealtimeAgent, RealtimeRunner
 from openai import AsyncOpenAI
 
 from agents import function_tool
-from tests.local.client import BOOK, CONFIRM, CORRECT, PCMU, TOOLS, clip, dialogue_of
+from bench.client import BOOK, CONFIRM, CORRECT, PCMU, TOOLS, clip, dialogue_of
 
 
 async def test_the_openai_package_books_a_table(engine_url: str) -> None:

@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bench.client import Client
 from phoneagent.local.config import EngineConfig
 from phoneagent.local.process import EngineProcess
-from tests.local.client import Client
 
 PARENT = """
 import asyncio

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench.client import PCMU, SILENCE, Client, words_of
 from phoneagent.core.wording import say_exactly
-from tests.local.client import PCMU, SILENCE, Client, words_of
 
 
 def nested(path: str, value: Any) -> dict[str, Any]:

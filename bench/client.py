@@ -1,4 +1,4 @@
-"""A client of the Realtime protocol that waits for events by their type, and speaks clips."""
+"""A client of the Realtime protocol that waits for events by their type, and speaks clips: for bench and tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from websockets.asyncio.client import ClientConnection, connect
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "phoneagent" / "simulate" / "clips"
 BOOK, CORRECT, CONFIRM, GOODBYE = "1-book", "2-correct", "3-confirm", "4-goodbye"
 SILENCE = b"\xff" * 8000  # a second of it, in µ-law
