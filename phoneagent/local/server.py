@@ -119,7 +119,9 @@ class Engine:
     def _brain_for(self, session: Session) -> Brain:
         if self._config.brain and self._llm:
             return ChatBrain(self._llm, self._config.brain.model)
-        return DialogueBrain(session.dialogue or DEFAULT_DIALOGUE)
+        if session.dialogue:
+            return DialogueBrain(session.dialogue, session.dialogue.today)
+        return DialogueBrain(DEFAULT_DIALOGUE)
 
 
 async def serve(config: EngineConfig, *, host: str = "127.0.0.1", port: int = 0) -> Engine:

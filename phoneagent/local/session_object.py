@@ -5,10 +5,12 @@ OpenAI Realtime API, session object and response parameters (GA). One field is o
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from phoneagent.agents.dialogue import Dialogue
 from phoneagent.local.audio import Format
@@ -122,6 +124,23 @@ class RetentionRatio(_Model):
     token_limits: dict[str, int] | None = None
 
 
+def _is_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        raise ValueError(f"{name!r} is not a time zone") from None
+    return name
+
+
+class AgentDialogue(Dialogue):
+    """Our extension: the dialogue of the agent's file, and where it is "today"; None: where the engine is."""
+
+    timezone: Annotated[str, AfterValidator(_is_time_zone)] | None = None
+
+    def today(self) -> dt.date:
+        return dt.datetime.now(ZoneInfo(self.timezone) if self.timezone else None).date()
+
+
 Modality = Literal["text", "audio"]
 MaxTokens = Annotated[int, Field(ge=1)] | Literal["inf"]
 
@@ -146,7 +165,7 @@ class Session(_Model):
     tracing: Literal["auto"] | dict[str, Any] | None = None
     prompt: dict[str, Any] | None = None
     include: list[str] | None = None
-    dialogue: Dialogue | None = None
+    dialogue: AgentDialogue | None = None
 
     @property
     def input_format(self) -> Format:

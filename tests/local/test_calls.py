@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from bench.client import BOOK, CONFIRM, CORRECT, GOODBYE, SILENCE, Client, calls_of, clip, dialogue_of, words_of
 from phoneagent.core.wording import say_exactly
-from tests.local.client import BOOK, CONFIRM, CORRECT, GOODBYE, SILENCE, Client, calls_of, clip, dialogue_of, words_of
 
 
 async def test_a_caller_books_a_table_corrects_the_time_and_says_goodbye(phone: Client) -> None:
@@ -117,3 +121,20 @@ async def test_two_calls_at_once_do_not_mix(engine_url: str) -> None:
     booking, message = await asyncio.gather(call("reception", BOOK), call("after-hours", GOODBYE))
     assert "table for four" in booking
     assert "Good night" in message
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])  # never on the same day
+async def test_tomorrow_is_the_agents_tomorrow(client: Client, timezone: str) -> None:
+    await client.configure_phone({**dialogue_of("reception"), "timezone": timezone})
+    await client.write("a table for two people tomorrow at seven")
+    await client.respond()
+    await client.write("yes please")
+    [call] = calls_of(await client.respond())
+    tomorrow = dt.datetime.now(ZoneInfo(timezone)).date() + dt.timedelta(1)
+    assert json.loads(call["arguments"])["date"] == tomorrow.isoformat()
+
+
+async def test_an_unknown_time_zone_is_refused(client: Client) -> None:
+    session = {"type": "realtime", "dialogue": {**dialogue_of("reception"), "timezone": "Mars/Olympus"}}
+    error = await client.refused("session.update", session=session)
+    assert (error["code"], error["param"]) == ("invalid_value", "session.dialogue.timezone")

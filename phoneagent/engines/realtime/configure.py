@@ -30,7 +30,7 @@ def session_update(
     *,
     dialogue: bool = False,
 ) -> dict[str, Any]:
-    """The `session` object for an agent; its `dialogue` too for the embedded engine, whose extension it is.
+    """The `session` object for an agent; with its `dialogue` for the embedded engine, whose extension that is.
 
     A server takes such an object whole or, for one field that it does not like, not at all.
     """
@@ -71,7 +71,7 @@ def session_update(
     if agent.reasoning and reasons(agent.model):
         session["reasoning"] = {"effort": agent.reasoning}
     if dialogue and agent.dialogue is not None:
-        session["dialogue"] = agent.dialogue
+        session["dialogue"] = {**agent.dialogue, "timezone": agent.timezone}
     return session
 
 

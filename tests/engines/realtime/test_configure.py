@@ -154,8 +154,10 @@ def test_other_transcription_models_take_other_hints(transcription: Transcriptio
     assert session["audio"]["input"]["transcription"] == {"model": transcription.model, **expected}
 
 
-def test_only_the_embedded_engine_hears_of_the_dialogue():
-    assert session_update(EVERYTHING, "", (), "pcmu", dialogue=True)["dialogue"] == {"intents": []}
+def test_only_the_embedded_engine_hears_of_the_dialogue_and_where_it_is_today():
+    agent = replace(EVERYTHING, timezone="Europe/Berlin")
+    dialogue = session_update(agent, "", (), "pcmu", dialogue=True)["dialogue"]
+    assert dialogue == {"intents": [], "timezone": "Europe/Berlin"}
     assert "dialogue" not in session_update(AGENT, "", (), "pcmu", dialogue=True)
 
 

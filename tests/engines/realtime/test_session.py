@@ -115,7 +115,7 @@ async def test_the_embedded_engine_is_given_the_dialogue_and_wants_no_key():
         call = Call()
         session = start(RealtimeEngine(local(base_url)), call, replace(AGENT, dialogue={"intents": []}))
         await call.is_told(SessionReady)
-        assert sessions[0]["dialogue"] == {"intents": []}
+        assert sessions[0]["dialogue"] == {"intents": [], "timezone": AGENT.timezone}
         session.close()
 
 
