@@ -75,6 +75,9 @@ class GatedHttpProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._answered and self.timeout_keep_alive_task is None:
+            # What is still to come of a body that nobody reads, or an empty line: it has stopped uvicorn's own timer.
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -89,12 +92,20 @@ class GatedHttpProtocol(HttpToolsProtocol):
         path, _, query = self.url.partition(b"?")
         if path not in MEDIA_PATHS or self.scope["method"] != "GET":
             super().handle_websocket_upgrade()
+            if not self.transport.get_protocol().handshake_initiated:  # type: ignore[attr-defined]
+                self._refuse(HTTPStatus.BAD_REQUEST)  # uvicorn would leave open what is no handshake
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         if self._gate.guard.upgrade(RequestHead(self._peer, path.decode(), query.decode("latin-1"), headers)):
             self._hand_over(path, headers)
         else:
             self._refuse(HTTPStatus.FORBIDDEN)
+
+    @property
+    def _answered(self) -> bool:
+        """Whether the latest request has its answer, and the connection still speaks HTTP."""
+        speaks_http = self.transport.get_protocol() is self
+        return speaks_http and self.cycle is not None and self.cycle.response_complete
 
     @property
     def _peer(self) -> str | None:

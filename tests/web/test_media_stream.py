@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from itertools import product
 
 import orjson
@@ -351,6 +352,40 @@ async def test_who_says_nothing_or_never_finishes_is_shown_out_after_five_second
         assert silent.close_code == 1008
         for _, writer in connections:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nsome", b"more"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"),
+    ],
+    ids=["a body that nobody reads", "an empty line"],
+)
+async def test_who_has_an_answer_and_goes_on_with_no_request_is_shown_out_too(first, more):
+    async with serving() as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(first)
+        await asyncio.wait_for(reader.readline(), WITHIN_S)
+        writer.write(more)
+        with suppress(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 8)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("of_a_good_one", "instead"),
+    [
+        (b"GET ", b"POST "),
+        (b"/media-stream ", b"/" + b"elsewhere" * 1000 + b" "),
+        (b"/media-stream HTTP/1.1\r\n", b"/elsewhere HTTP/1.1\r\nContent-Length: 9\r\n"),
+    ],
+)
+async def test_what_is_no_handshake_is_refused_not_left_open(of_a_good_one, instead):
+    async with serving() as service:
+        request = upgrade_request(SIGNATURE)
+        assert of_a_good_one in request
+        assert await status_of(service.port, request.replace(of_a_good_one, instead)) == 400
 
 
 async def test_an_upgrade_to_what_is_no_url_is_refused():
