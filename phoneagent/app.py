@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -73,9 +74,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         if not settings.agents.is_dir():
             raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
+        price_list = prices.load(settings.prices)
         engine = await _engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
-        price_list = prices.load(settings.prices)
         feed = Feed()
         switchboard = Switchboard(
             agents.directory,
@@ -98,6 +99,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.callback(watching.cancel)
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
+        if not agents.directory.agents:
+            log.warning("no agent can answer a call", extra={"folder": str(settings.agents.absolute())})
         done = asyncio.create_task(server.serve(sockets=[listener]))
         stack.push_async_callback(_stop, server, done)
         await asyncio.wait({done, asyncio.ensure_future(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +125,7 @@ async def run_engine(settings: Settings, host: str, port: int) -> None:
     try:
         engine = await serve_engine(engine_config(settings), host=host, port=port)
     except OSError as error:
-        raise SettingsError([f"--port: {host} port {port} cannot be listened on: {error.strerror}"]) from None
+        raise SettingsError([_not_listening(error, "--host", "--port", host, port)]) from None
     log.info("listening", extra={"url": f"http://{_bracketed(host)}:{engine.port}/v1"})
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -186,10 +189,19 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        reason = "is in use by another program" if taken else f"cannot be listened on: {error.strerror}"
-        raise SettingsError([f"PHONEAGENT_PORT: {host} port {port} {reason}"]) from None
+        raise SettingsError([_not_listening(error, "PHONEAGENT_HOST", "PHONEAGENT_PORT", host, port)]) from None
     return listener
+
+
+def _not_listening(error: OSError, host_from: str, port_from: str, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{port_from}: {host} port {port} is in use by another program"
+        case errno.EACCES:
+            return f"{port_from}: port {port} is for root only"
+        case _:  # what the error says may be a sentence of asyncio's around what the system says
+            reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            return f"{host_from}: {host} is no address of this machine to listen on: {reason}"
 
 
 async def _stop(server: DrainServer, done: asyncio.Task[None]) -> None:

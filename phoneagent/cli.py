@@ -18,6 +18,7 @@ from phoneagent.agents.check import describe
 from phoneagent.agents.schema import json_schema
 from phoneagent.prices import PricesError
 from phoneagent.settings import Settings, SettingsError, load
+from phoneagent.simulate.audio import ClipError
 
 T = TypeVar("T")
 
@@ -33,7 +34,10 @@ class _Commands(click.Group):
                 click.echo(f"phoneagent: {problem}", err=True)
             ctx.exit(2)
         except PricesError as error:
-            click.echo(f"phoneagent: {error}", err=True)
+            click.echo(f"phoneagent: PHONEAGENT_PRICES: {error}", err=True)
+            ctx.exit(2)
+        except ClipError as error:
+            click.echo(f"phoneagent: --say: {error}", err=True)
             ctx.exit(2)
 
 

@@ -20,7 +20,7 @@ from phoneagent.calls.live import CallEnded, News, StreamOpened, ToolRan, TurnCh
 from phoneagent.calls.record import CallRecord
 from phoneagent.core.costs import Usage
 from phoneagent.core.transcript import Turn
-from phoneagent.settings import Settings
+from phoneagent.settings import Settings, SettingsError
 from phoneagent.simulate import record as phone_side
 from phoneagent.simulate.fake_phone import FakePhone
 from phoneagent.simulate.script import Interrupt, Say, Step, WaitForAgent
@@ -57,6 +57,12 @@ async def demo(settings: Settings, console: Console) -> bool:
         twilio_auth_token=None,
         twilio_auth_token_next=None,
     )
+    recording = settings.data / "demo-call.wav"
+    try:
+        recording.parent.mkdir(parents=True, exist_ok=True)
+        recording.touch()
+    except OSError as error:
+        raise SettingsError([f"PHONEAGENT_DATA: {recording} cannot be written: {error.strerror}"]) from None
     console.print("[bold]Starting the service and its embedded engine …[/]")
     async with running(settings) as service:
         screen = Screen(console)
@@ -66,8 +72,6 @@ async def demo(settings: Settings, console: Console) -> bool:
             await phone.prepare(steps)
             console.print(f"A caller dials {NUMBER}.\n")
             heard = await phone.dial(NUMBER, steps, max_s=120).ended()
-    recording = settings.data / "demo-call.wav"
-    recording.parent.mkdir(parents=True, exist_ok=True)
     heard.save_recording(recording)
     if screen.record is None:
         console.print("[red]The call was not answered.[/]", *heard.problems)
@@ -127,9 +131,10 @@ def report(console: Console, record: CallRecord, heard: phone_side.CallRecord, r
         console.print(f"[red]  the phone noted: {problem}[/]")
     if all(checks.values()):
         console.print(
-            '\nTalk to it yourself:     .venv/bin/phoneagent simulate --agent reception --say "When are you open?"'
+            '\nTalk to it yourself:     .venv/bin/phoneagent simulate --agent reception --say "Where are you?"',
+            soft_wrap=True,  # a command is copied
         )
-        console.print("Connect a phone number:  see “Answer your number” in README.md")
+        console.print("Connect a phone number:  see “Answer your number” in README.md", soft_wrap=True)
     return all(checks.values())
 
 

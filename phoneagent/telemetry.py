@@ -128,7 +128,8 @@ def _one_line(value: object) -> str:
 def set_up(form: Literal["human", "json"] | None = None, level: str = "info", stream: TextIO | None = None) -> None:
     """Sends all logging to `stream` (default: stderr). `form` None is human in a terminal, else JSON.
 
-    uvicorn's loggers go the same way, without its access log, in which addresses and numbers would stand.
+    uvicorn's warnings go the same way; our own lines say when it starts and ends, and its access log would hold
+    addresses and numbers.
     Start uvicorn with `log_config=None, access_log=False`. May be called again.
     """
     stream = stream or sys.stderr
@@ -142,6 +143,6 @@ def set_up(form: Literal["human", "json"] | None = None, level: str = "info", st
         logger.setLevel(logging.NOTSET)  # uvicorn.Config may have set one
         logger.propagate = name != "uvicorn.access"
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("httpx", "httpcore", "twilio", "websockets", "watchfiles", "asyncio"):
+    for name in ("uvicorn", "httpx", "httpcore", "twilio", "websockets", "watchfiles", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, frames and numbers
     logging.captureWarnings(True)

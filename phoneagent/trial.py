@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from phoneagent.agents.directory import AgentDirectory
 from phoneagent.app import running
 from phoneagent.demo import Screen
-from phoneagent.settings import Settings
+from phoneagent.settings import Settings, SettingsError
 from phoneagent.simulate.network import Network
 from phoneagent.simulate.scenario import report, simulate
 from phoneagent.simulate.script import HangUp, Interrupt, Press, Say, Step, WaitForAgent
@@ -50,12 +51,13 @@ def script(trial: Trial) -> list[Step]:
 
 
 async def run(trial: Trial, settings: Settings, console: Console) -> bool:
-    """Place the calls and report them. Returns whether all succeeded."""
+    """Place the calls and report them. Returns whether all succeeded. Raises ClipError, SettingsError."""
     async with AsyncExitStack() as stack:
         url = trial.url
         if url is None:
             service = await stack.enter_async_context(running(settings))
             url = service.url
+            _known(trial.to, service.agents.directory)
             if trial.calls == 1:
                 service.feed.watch(Screen(console).show)
         results = await simulate(
@@ -72,6 +74,14 @@ async def run(trial: Trial, settings: Settings, console: Console) -> bool:
         )
     console.print(report(results))
     return all(result.succeeded for result in results)
+
+
+def _known(to: str, directory: AgentDirectory) -> None:
+    name = to.removeprefix("client:")
+    if name != to and directory.by_name(name) is None:
+        there = ", ".join(sorted(directory.agents)) or "none"
+        problems = [f"--agent: no agent {name!r} in {directory.folder}; there are: {there}"]
+        raise SettingsError([*problems, *map(str, directory.problems)])
 
 
 def _clip(words: str) -> str | Path:

@@ -120,9 +120,52 @@ async def test_simulate_calls_an_agent_by_name_and_keeps_the_recording(home):
 
 
 async def test_simulate_says_that_nobody_answers(home):
-    code, output, _ = await phoneagent(home, "simulate", "--agent", "eve", OPENAI_API_KEY="sk-test")
+    code, output, _ = await phoneagent(home, "simulate", "--to", "+15550177", OPENAI_API_KEY="sk-test")
     assert code == 1
     assert "rejected" in output
+
+
+async def test_simulate_names_the_agents_that_there_are_and_what_is_wrong_with_the_others(home):
+    (home / "agents" / "eve.md").write_text("---\nvoise: marin\n---\n")
+    code, _, errors = await phoneagent(home, "simulate", "--agent", "eve", OPENAI_API_KEY="sk-test")
+    assert code == 2
+    assert "no agent 'eve' in agents; there are: ada" in errors
+    assert "agents/eve.md:2:1: voise: unknown key" in errors
+
+
+async def test_words_that_cannot_be_played_are_no_traceback(home):
+    code, _, errors = await phoneagent(
+        home, "simulate", "--agent", "ada", "--say", "none.wav", OPENAI_API_KEY="sk-test"
+    )
+    assert code == 2
+    assert "--say: cannot read the sound file none.wav" in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_folder_that_cannot_be_written_is_told_before_the_demonstration(home):
+    code, output, errors = await phoneagent(home, "demo", PHONEAGENT_DATA="agents/ada.md")
+    assert (code, output) == (2, "")
+    assert "PHONEAGENT_DATA: agents/ada.md/demo-call.wav cannot be written" in errors
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("PHONEAGENT_HOST", "192.0.2.1", "PHONEAGENT_HOST: 192.0.2.1 is no address of this machine"),
+        ("PHONEAGENT_PRICES", "nowhere.toml", "PHONEAGENT_PRICES: nowhere.toml cannot be read"),
+    ],
+)
+async def test_a_setting_that_cannot_be_used_is_named(home, setting, value, said):
+    code, _, errors = await phoneagent(home, "serve", **{"OPENAI_API_KEY": "sk-test", setting: value})
+    assert code == 2
+    assert said in errors
+
+
+async def test_check_of_a_folder_without_agents_says_so(home):
+    (home / "agents" / "ada.md").unlink()
+    code, output, _ = await phoneagent(home, "check")
+    assert code == 0
+    assert "No agents in agents." in output
 
 
 async def test_simulate_wants_to_know_whom_to_call(home):

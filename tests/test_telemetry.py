@@ -107,14 +107,15 @@ def test_human_lines_stay_on_their_line() -> None:
     assert line.endswith(f"INFO    tool failed  call_id={CALL} reason=one\\ntwo\\x1b[2J")
 
 
-def test_uvicorn_goes_the_same_way_and_its_access_log_nowhere() -> None:
+def test_uvicorns_warnings_go_the_same_way_and_its_access_log_nowhere() -> None:
     logging.getLogger("uvicorn.error").setLevel("CRITICAL")  # as uvicorn.Config(log_level=...) does
     out = io.StringIO()
     telemetry.set_up("json", "info", out)
     logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
     logging.getLogger("uvicorn.access").info('127.0.0.1 - "GET /incoming?From=..."')
     (line,) = lines(out)
-    assert line["message"] == "Started server process"
+    assert line["message"] == "Invalid HTTP request received."
 
 
 def test_the_level_holds_and_a_second_set_up_replaces_the_first(out: io.StringIO) -> None:

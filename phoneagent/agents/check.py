@@ -18,7 +18,9 @@ def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> 
 
     Print it with `soft_wrap=True`, so that a problem stays one line wherever the output goes.
     """
-    table = Table("number", "agent", "model", "voice", "tools", "version", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("number", "agent", "model", "voice", "tools", "version"):
+        table.add_column(heading, no_wrap=heading != "tools")  # in a narrow terminal the tools take more lines
     rows = [(number, agent) for agent in directory.agents.values() for number in agent.numbers or ("",)]
     for number, agent in sorted(rows, key=lambda row: (row[0] in ("", EVERY_NUMBER), row[0], row[1].name)):
         said = {EVERY_NUMBER: "every other", "": "(by name only)"}.get(number, number)
@@ -27,6 +29,8 @@ def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> 
     lines = [Text(str(problem), style="red" if problem.severity == "error" else "yellow") for problem in problems]
     errors = sum(problem.severity == "error" for problem in problems)
     verdict = _counted(errors, "error") if errors else "No errors."
+    if not rows and not problems:
+        verdict = f"No agents in {directory.folder.as_posix()}."
     if warnings := len(problems) - errors:
         verdict += f" {_counted(warnings, 'warning')}"
     return Group(table, Text(), *lines, Text(verdict, style="red" if errors else "green"))

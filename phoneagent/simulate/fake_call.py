@@ -129,7 +129,10 @@ class FakeCall:
         status, text = await self._carrier.fetch(url, method, {**self._fields, "CallStatus": call_status})
         self.record.requests.append((url, status))
         if status != 200:
-            raise WebhookError(f"11200: {url} answered with HTTP {status}")
+            hint = (
+                ": it takes signed requests only, so TWILIO_AUTH_TOKEN must be the service's" if status == 403 else ""
+            )
+            raise WebhookError(f"11200: {url} answered with HTTP {status}{hint}")
         return read_twiml(text, url)
 
     async def _follow(self, verbs: list[Verb]) -> Outcome | tuple[str, str]:

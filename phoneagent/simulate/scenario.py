@@ -52,8 +52,9 @@ class CallResult:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the call was answered, came to its end, and nothing was wrong on the way."""
-        return self.outcome not in ("failed", "dropped", "rejected") and not self.problems
+        """Whether the agent took the call, it came to its end, and nothing was wrong on the way."""
+        apologized = any(line.speaker == "carrier" for line in self.lines)
+        return self.outcome not in ("failed", "dropped", "rejected") and not apologized and not self.problems
 
 
 async def simulate(
@@ -70,13 +71,14 @@ async def simulate(
     noise: int = 0,
     recordings: Path | None = None,
     max_s: float = 600.0,
-    seed: int = 0,
+    seed: int | None = None,
     begun: Callable[[FakeCall], None] | None = None,
 ) -> list[CallResult]:
     """Place `calls` calls to the number `to` of the service at `url`, all with the same script, and wait for them.
 
     `recordings` is a folder for stereo WAV files, one per call, named by its SID. `begun` is told of each call as
-    it begins. The other options are those of `FakePhone` and of its `dial`. Raises ClipError.
+    it begins. The same `seed` makes the same calls, with the same SIDs, which a service answers once only. The other
+    options are those of `FakePhone` and of its `dial`. Raises ClipError.
     """
     rng = random.Random(seed)  # noqa: S311  # ids and noise, not secrets
     async with FakePhone(url, rng=rng, auth_token=auth_token, public_url=public_url, speak=speak) as phone:

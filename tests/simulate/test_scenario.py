@@ -77,6 +77,24 @@ async def test_many_calls_at_once():
     assert "(median)" in shown
 
 
+async def test_calls_of_one_command_are_not_those_of_the_one_before():
+    async with TinyService(STREAM, conversation=answering).running() as service:
+        first, second = [(await simulate(service.url, "+15550100", LINES, speak=voice))[0] for _ in range(2)]
+    assert first.call_sid != second.call_sid  # Twilio's webhook sent twice would make one call
+
+
+async def test_a_call_that_only_the_carrier_answers_has_not_succeeded():
+    async with TinyService("<Response><Say>Something went wrong.</Say><Hangup/></Response>").running() as service:
+        [result] = await simulate(service.url, "+15550100", LINES, speak=voice)
+    assert not result.succeeded
+
+
+async def test_a_service_that_refuses_signatures_says_what_to_set():
+    async with TinyService(STREAM, status=403).running() as service:
+        [result] = await simulate(service.url, "+15550100", LINES, speak=voice)
+    assert "TWILIO_AUTH_TOKEN" in text_of([result])
+
+
 async def test_a_line_without_an_answer_is_counted_and_said():
     script = [Say("Hello?"), WaitForAgent(timeout_s=0.2), Silence(0.1), HangUp()]
     document = '<Response><Connect><Stream url="{origin}/media-stream"/></Connect></Response>'

@@ -25,6 +25,7 @@ class TinyService:
     incoming: str
     after: str = "<Response><Hangup/></Response>"
     conversation: Conversation | None = None
+    status: int = 200
     url: str = ""
     queries: list[str] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
@@ -34,7 +35,8 @@ class TinyService:
         self.requests.append((request.url.path, dict(request.headers), form))
         self.queries.append(request.url.query)
         document = self.incoming if request.url.path == "/incoming" else self.after
-        return Response(document.replace("{origin}", "ws" + self.url.removeprefix("http")), media_type="text/xml")
+        document = document.replace("{origin}", "ws" + self.url.removeprefix("http"))
+        return Response(document, self.status, media_type="text/xml")
 
     async def stream(self, websocket: WebSocket) -> None:
         self.requests.append((websocket.url.path, dict(websocket.headers), {}))
