@@ -10,6 +10,7 @@ fields and missing indexes are all right.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
@@ -239,9 +240,10 @@ class Wire:
 
     def _audio(self, message: Message) -> _Parsed:
         audio = required_text(message, "delta")
-        if '"' in audio:  # a leg may put it between quotes as it is
-            raise WireError("response.output_audio.delta: delta is not base64")
-        size = len(audio) // 4 * 3 - (2 if audio.endswith("==") else audio.endswith("="))
+        try:  # a leg may put it between quotes as it is
+            size = len(a2b_base64(audio, strict_mode=True))
+        except ValueError:
+            raise WireError("response.output_audio.delta: delta is not base64") from None
         turn_id = _turn_id(message)
         event = AgentAudio(required_text(message, "response_id"), turn_id, audio, size / self._bytes_per_ms)
         return (event,) if turn_id == message["item_id"] else (*self._further_part(message, turn_id), event)

@@ -391,6 +391,9 @@ def test_unknown_messages_and_fields_are_tolerated():
         (server("response.created", response={}), "id is missing"),
         (server("response.output_audio.delta", item_id="i", delta=m.FRAME), "response_id is missing"),
         (server("response.output_audio.delta", response_id="r", item_id="i", delta='"}'), "not base64"),
+        (server("response.output_audio.delta", response_id="r", item_id="i", delta="AAA\\"), "not base64"),
+        (server("response.output_audio.delta", response_id="r", item_id="i", delta="AA\nAA"), "not base64"),
+        (server("response.output_audio.delta", response_id="r", item_id="i", delta="AAAé"), "not base64"),
         (server("response.output_item.done", item={"type": "function_call"}), "call_id is missing"),
     ],
 )
