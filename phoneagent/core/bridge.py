@@ -304,7 +304,6 @@ class CallBridge:
         if not self._agent_speaks:
             return NOTHING
         self.counters.barge_ins += 1
-        self._greeting = None
         commands: Commands = (do.ClearPlayout(),) if self._speech.queued else NOTHING
         active = self._responses.active
         if active is not None:

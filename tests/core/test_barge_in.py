@@ -225,3 +225,52 @@ def test_a_leg_that_returns_no_marks_is_taken_to_have_played_in_the_end():
     call.at(3.5)
     assert call.turns() == [("agent", "All of it.", "")]
     assert call.caller_speaks() == ()
+
+
+def test_marks_that_come_back_after_they_were_given_up_tell_nothing():
+    call = TestCall()
+    call.answers(1.0)
+    call.at(3.5)
+    call.returns(call.marks()[0])
+    assert call.caller_speaks() == ()
+
+
+def test_a_response_that_has_not_said_anything_yet_leaves_nothing_to_clear():
+    call = TestCall()
+    call.responds()
+    assert call.caller_speaks() == ()
+    assert call.speaks(1.0)[0] == do.DeleteTurn("a1")
+
+
+def test_an_agent_that_thinks_in_the_middle_of_a_turn_is_stopped_where_it_was_heard_to():
+    call = TestCall()
+    call.responds()
+    call.speaks(0.5)
+    heard_for(call, 1.0)
+    assert do.TruncateTurn("a1", 500) in call.caller_speaks()
+
+
+def test_turns_whose_audio_comes_interleaved_are_cut_each_at_its_own_place():
+    call = TestCall()
+    call.responds()
+    for n, turn in enumerate(("a1", "a2", "a1")):
+        call.at(n * 0.1)
+        call.speaks(1.0, turn)
+    call.at(2.5)
+    call.plays_all()
+    assert without_reports(call.caller_speaks()) == (
+        do.ClearPlayout(),
+        do.TruncateTurn("a1", 1000),
+        do.TruncateTurn("a2", 1000),
+    )
+
+
+def test_noise_after_a_short_sound_does_not_make_it_a_long_one():
+    call = TestCall(Agent("test", greeting=None, barge_in=BargeIn(after_ms=200)))
+    call.responds()
+    call.speaks(5.0)
+    call.caller_speaks()
+    call.frames(6, LOUD)
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    call.frames(20, LOUD)
+    assert do.ClearPlayout() not in call.done

@@ -2,7 +2,8 @@ import pytest
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, BargeIn, Idle, Limits, Line
+from phoneagent.core.agents import Agent, BargeIn, Idle, Limits, Line, Transcription
+from phoneagent.core.dtmf import MOST_DIGITS
 from phoneagent.core.wording import say_exactly
 
 from .calls import TestCall, without_reports
@@ -27,8 +28,7 @@ def ends(commands) -> list[do.EndCall]:
 
 def plays(call: TestCall, s: float) -> tuple:
     """`s` seconds pass, in which everything is played."""
-    call.at(call.now + s)
-    return call.plays_all()
+    return call.at(call.now + s) + call.plays_all()
 
 
 # end_call
@@ -136,6 +136,42 @@ def test_an_agent_without_the_tool_cannot_hang_up():
     assert call.calls_tool("end_call") == (do.RunTool("t1", "end_call", "{}"),)
 
 
+def test_an_agent_that_hangs_up_twice_is_told_so_and_hangs_up_once():
+    call = TestCall(LIMITED)
+    call.at(90.0)
+    call.answers(1.0)
+    plays(call, 1.0)
+    call.at(120.0)
+    call.responds("bye")
+    call.says(1.0, "a2", "bye")
+    assert isinstance(call.calls_tool("end_call", response="bye")[0], do.SendToolOutput)
+    call.response_ends("bye")
+    assert ends(plays(call, 1.0)) == [do.EndCall("time_limit", "max_minutes")]
+
+
+def test_a_caller_who_hangs_up_during_the_goodbye_was_said_goodbye_to():
+    call = TestCall()
+    call.responds()
+    call.says(2.0)
+    call.calls_tool("end_call")
+    call.response_ends()
+    assert ends(call.happens(on.StreamEnded())) == [do.EndCall("agent_hung_up", "end_call")]
+
+
+def test_a_caller_who_takes_a_breath_in_the_goodbye_is_not_hung_up_on_in_the_next_word():
+    call = TestCall()
+    call.responds()
+    call.says(2.0)
+    call.calls_tool("end_call")
+    call.response_ends()
+    call.at(1.0)
+    call.caller_speaks("c1")
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    call.at(6.0)
+    call.caller_speaks("c2")
+    assert ends(call.at(9.0)) == []
+
+
 # The idle caller
 
 
@@ -232,6 +268,50 @@ def test_a_caller_who_wakes_up_during_the_goodbye_is_answered():
     assert ends(plays(call, 1.0)) == []
 
 
+def test_a_sound_that_has_just_ended_may_yet_become_a_turn():
+    call = TestCall(PATIENT)
+    call.at(4.5)
+    call.caller_speaks()
+    call.at(4.9)
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    assert call.at(5.3) == ()
+    assert HELLO in call.at(5.4)
+
+
+def test_noise_that_becomes_turns_without_words_does_not_count_as_a_caller():
+    call = TestCall(PATIENT)
+    for n in range(2):
+        call.caller_speaks(f"c{n}")
+        call.caller_stops(f"c{n}")
+        call.happens(on.CallerTranscript(f"c{n}", " ", final=True))
+        assert call.at(call.now + 5.0) == (HELLO,)
+        call.answers(1.0, f"a{n}", f"r{n}")
+        plays(call, 1.0)
+    call.caller_speaks()
+    call.caller_stops()
+    call.happens(on.CallerTranscript("c1", "", final=True))
+    assert call.at(call.now + 5.0) == (GOODBYE,)
+
+
+def test_without_transcription_a_turn_counts_as_a_caller():
+    idle = Idle(after_s=5, times=1, prompt=Line("Hello?"))
+    call = TestCall(Agent("test", greeting=None, idle=idle, transcription=Transcription(model=None)))
+    for n in range(3):
+        assert call.at(call.now + 5.0) == (HELLO,)
+        call.answers(1.0, f"a{n}", f"r{n}")
+        plays(call, 1.0)
+        call.caller_speaks()
+        call.caller_stops()
+        call.answers(1.0, f"b{n}", f"s{n}")
+        plays(call, 1.0)
+
+
+def test_nobody_is_prompted_before_the_stream_opens():
+    call = TestCall(PATIENT, ready=False)
+    call.happens(on.SessionReady())
+    assert call.at(10.0) == ()
+
+
 # The longest call
 
 
@@ -264,6 +344,49 @@ def test_nobody_talks_longer_than_the_longest_call():
     call.at(119.9)
     call.caller_speaks()
     assert ends(call.at(136.0)) == [do.EndCall("time_limit", "max_minutes", "Time is up.")]
+
+
+def test_a_caller_who_talks_into_a_goodbye_when_time_is_up_does_not_keep_the_call():
+    call = TestCall(LIMITED)
+    call.at(90.0)
+    call.answers(1.0)
+    plays(call, 1.0)
+    call.at(119.0)
+    call.responds("r2")
+    call.says(5.0, "a2", "r2")
+    call.calls_tool("end_call", response="r2")
+    call.response_ends("r2")
+    call.at(121.0)
+    assert ends(call.caller_speaks()) == [do.EndCall("agent_hung_up", "end_call")]
+
+
+def test_a_goodbye_that_is_refused_for_another_response_is_said_after_it():
+    call = TestCall(LIMITED)
+    call.at(90.0)
+    call.answers(1.0)
+    plays(call, 1.0)
+    call.at(120.0)
+    call.responds("by-itself")
+    call.happens(on.ResponseRefused())
+    assert call.response_ends("by-itself") == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
+def test_a_warning_that_came_too_late_is_not_given():
+    call = TestCall(LIMITED)
+    call.at(89.0)
+    call.responds()
+    call.says(33.0)
+    call.at(120.0)
+    assert call.response_ends() == (do.RequestResponse(say_exactly("Time is up.")),)
+    call.answers(1.0, "a2", "r2")
+    assert ends(plays(call, 4.0)) == [do.EndCall("time_limit", "max_minutes")]
+
+
+@pytest.mark.parametrize("minutes", [0.25, 0.5])
+def test_a_call_that_is_shorter_than_its_warning_has_none(minutes):
+    limits = Limits(max_minutes=minutes, warn_s=30, goodbye=Line("Time is up."))
+    call = TestCall(Agent("test", greeting=None, idle=None, limits=limits))
+    assert call.at(minutes * 60) == (do.RequestResponse(say_exactly("Time is up.")),)
 
 
 # Keys
@@ -307,6 +430,11 @@ def test_digits_that_come_before_the_session_wait_for_it():
     message, ask = call.happens(on.SessionReady())
     assert message.text.endswith("1")
     assert ask == do.RequestResponse()
+
+
+def test_keys_without_end_are_told_in_pieces():
+    call = TestCall()
+    assert [command for _ in range(MOST_DIGITS) for command in call.happens(on.DigitPressed("7"))]
 
 
 def test_keys_do_not_interrupt_the_agent():

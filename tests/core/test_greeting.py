@@ -1,10 +1,10 @@
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, Line
+from phoneagent.core.agents import Agent, BargeIn, Line
 from phoneagent.core.hearing import HELD_FRAMES
 from phoneagent.core.wording import say_exactly, words_to_say
 
-from .calls import FRAME, QUIET, TestCall, without_reports
+from .calls import FRAME, QUIET, TestCall, seconds, without_reports
 
 WELCOME = Agent("test", greeting=Line("Blue Door, good evening!"))
 
@@ -66,3 +66,28 @@ def test_a_greeting_asked_for_just_before_the_caller_spoke_gives_way_to_them():
     call.caller_speaks()
     assert call.responds("greeting") == (do.CancelResponse("greeting"),)
     assert without_reports(call.speaks(1.0, response="greeting")) == (do.DeleteTurn("a1"),)
+
+
+def test_a_protected_greeting_does_not_give_way():
+    call = TestCall(Agent("test", greeting=Line("Hello"), barge_in=BargeIn(protect_greeting=True)))
+    call.caller_speaks()
+    assert call.responds("greeting") == ()
+    assert do.PlayAudio(seconds(1.0)) in call.speaks(1.0, response="greeting")
+
+
+def test_a_greeting_that_gave_way_is_not_said_afterwards():
+    call = TestCall(WELCOME)
+    call.caller_speaks()
+    call.responds("greeting")
+    call.response_ends("greeting", "cancelled")
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    assert call.at(5.0) == ()
+
+
+def test_all_digits_that_come_before_the_session_are_told():
+    call = TestCall(QUIET, ready=False)
+    call.happens(on.StreamStarted())
+    for digit in "1#2#":
+        call.happens(on.DigitPressed(digit))
+    message, _ = call.happens(on.SessionReady())
+    assert message.text.endswith("12")

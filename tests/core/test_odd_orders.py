@@ -68,6 +68,20 @@ def test_a_second_short_sound_must_last_by_itself():
     assert do.ClearPlayout() not in call.done
 
 
+def test_a_speech_soon_after_a_noise_is_listened_to_for_as_long_as_any_other():
+    call = TestCall(Agent("test", greeting=None, barge_in=BargeIn(after_ms=200)))
+    call.responds()
+    call.speaks(9.0)
+    call.caller_speaks("c1")
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    call.at(1.9)
+    call.caller_speaks("c2")
+    call.frames(5, LOUD)
+    call.at(2.1)
+    call.frames(5, LOUD)
+    assert do.ClearPlayout() in call.done
+
+
 # Responses
 
 
@@ -195,12 +209,12 @@ def test_a_key_pressed_during_the_goodbye_is_answered():
     assert ends(call) == []
 
 
-def test_a_key_pressed_during_the_goodbye_and_not_answered_ends_the_call_all_the_same():
+def test_a_key_pressed_during_the_goodbye_that_nobody_can_answer_does_not_keep_the_call():
     call = saying_goodbye()
-    call.happens(on.DigitPressed("1"))
     call.happens(LOST)
-    plays(call, 8.0)
-    assert len(ends(call)) == 1
+    call.happens(on.DigitPressed("1"))
+    plays(call, 7.0)
+    assert ends(call) == [do.EndCall("agent_hung_up", "end_call")]
 
 
 def test_a_prompt_answers_nobody():

@@ -1,6 +1,6 @@
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, Line
+from phoneagent.core.agents import Agent, BargeIn, Line
 from phoneagent.core.errors import Problem
 
 from .calls import TestCall, without_reports
@@ -179,3 +179,41 @@ def test_no_tool_runs_twice_and_a_late_result_is_not_posted_again():
     call.response_ends()
     call.happens(on.ToolFinished("t1", "found"))
     assert without_reports(call.happens(on.ToolFinished("t1", "found"))) == ()
+
+
+def test_an_answer_that_gave_way_to_a_noise_is_asked_for_again():
+    call = TestCall()
+    call.happens(on.DigitPressed("#"))
+    call.caller_speaks()
+    assert call.responds() == (do.CancelResponse("r1"),)
+    call.response_ends("r1", "cancelled")
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    assert call.at(3.0) == (ASK,)
+
+
+def test_a_failure_that_names_no_delay_is_given_a_moment():
+    call = TestCall()
+    call.responds()
+    assert call.response_ends("r1", "failed", "of a kind that nobody knows") == ()
+    assert call.at(0.4) == ()
+    assert call.at(0.5) == (ASK,)
+
+
+def test_every_response_has_its_own_retries():
+    call = TestCall()
+    for n in range(5):
+        call.responds(f"r{n}")
+        call.response_ends(f"r{n}", "failed", "server_error")
+        assert call.at(call.now + 1) == (ASK,)
+        call.responds(f"again{n}")
+        assert call.response_ends(f"again{n}") == ()
+
+
+def test_an_exhausted_account_ends_the_call_however_it_is_told():
+    (end,) = TestCall().happens(on.SessionErrored(Problem("insufficient_quota")))
+    assert isinstance(end, do.EndCall)
+
+
+def test_a_silent_segment_is_not_answered():
+    call = TestCall(Agent("test", greeting=None, barge_in=BargeIn(after_ms=200)))
+    assert call.happens(on.CallerTurnEnded("c1", silent=True)) == ()

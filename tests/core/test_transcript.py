@@ -89,3 +89,17 @@ def test_latency_counts_from_the_end_of_speech_to_the_first_audio_played():
 )  # fmt: skip
 def test_a_word_that_was_begun_counts_as_unheard(share, heard, unheard):
     assert split_heard("one two three", share) == (heard, unheard)
+
+
+def test_latency_is_told_once_however_many_marks_a_turn_has():
+    call = TestCall()
+    call.caller_speaks()
+    call.at(1.0)
+    call.caller_stops()
+    call.at(1.5)
+    call.responds()
+    call.speaks(1.0)
+    call.speaks(1.0)
+    call.plays_all()
+    (turn,) = [command.turn for command in call.done if isinstance(command, do.ReportTurn)]
+    assert turn.latency_ms == 1000
