@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -88,6 +89,23 @@ async def test_a_port_in_use_is_no_traceback(home):
         )
     assert code == 2
     assert "is in use by another program" in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_second_signal_ends_the_service_without_a_traceback(home):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "phoneagent", "serve"),
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "sk-test", "PHONEAGENT_PORT": "0"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    while b'"listening"' not in await asyncio.wait_for(process.stderr.readline(), 20):
+        pass
+    process.send_signal(signal.SIGTERM)  # perhaps in the middle of writing that line
+    process.send_signal(signal.SIGINT)
+    errors = (await asyncio.wait_for(process.communicate(), 20))[1].decode()
+    assert process.returncode is not None
     assert "Traceback" not in errors
 
 

@@ -38,7 +38,7 @@ class DrainServer(uvicorn.Server):
         self._switchboard = switchboard
         self._drain = drain
         self._drain_s = drain_s
-        self._deadline = 0.0
+        self._deadline: float | None = None
         self._last_live = float("-inf")
         self._ending = False
         self.listening = asyncio.Event()
@@ -54,12 +54,9 @@ class DrainServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self._drain.begun:
-            self._drain.begun = True
-            now = time.monotonic()
-            self._deadline = now + self._drain_s
+            self._drain.begun = True  # said at the next tick: a signal may come in the middle of a log line
             if self._switchboard.live_calls:
-                self._last_live = now
-            log.info("draining: no new calls", extra={"live_calls": self._switchboard.live_calls})
+                self._last_live = time.monotonic()
         else:
             self.force_exit = True
             super().handle_exit(sig, frame)
@@ -70,6 +67,9 @@ class DrainServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _check_drain(self, now: float) -> None:
+        if self._deadline is None:
+            self._deadline = now + self._drain_s
+            log.info("draining: no new calls", extra={"live_calls": self._switchboard.live_calls})
         if self._switchboard.live_calls:
             self._last_live = now
             if now >= self._deadline + GOODBYE_S:
