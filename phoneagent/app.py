@@ -151,7 +151,7 @@ async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
 async def _start_engine(settings: Settings, stack: AsyncExitStack) -> str:
     from phoneagent.local.process import EngineError, EngineProcess
 
-    process = EngineProcess(engine_config(settings))
+    process = EngineProcess(engine_config(settings), log=settings.log, log_level=settings.log_level)
     try:
         url = await process.start()
     except EngineError as error:

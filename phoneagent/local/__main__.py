@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import sys
 
+from phoneagent import telemetry
 from phoneagent.local.config import EngineConfig
 from phoneagent.local.server import serve
 from phoneagent.local.worker import WorkerError
@@ -22,10 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--child", action="store_true", help="read the configuration from standard input, a line of JSON; end with it"
     )
+    parser.add_argument("--log", choices=("human", "json"), help="form of the log (default: human in a terminal)")
+    parser.add_argument("--log-level", default="info", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("websockets").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    telemetry.set_up(options.log, options.log_level)
     try:
         config = EngineConfig.from_json(sys.stdin.readline()) if options.child else EngineConfig()
     except (ValueError, TypeError, KeyError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Literal
 
 from phoneagent.local.config import EngineConfig
 
@@ -19,12 +20,20 @@ class EngineProcess:
     """An engine to be started and stopped.
 
     The engine holds the other end of a pipe: when this process is gone, killed even, the pipe is closed and the
-    engine ends with its workers.
+    engine ends with its workers. Its log goes where this process's goes, in the form `log` (None: human in a terminal,
+    else JSON).
     """
 
-    def __init__(self, config: EngineConfig | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        config: EngineConfig | None = None,
+        *,
+        port: int = 0,
+        log: Literal["human", "json"] | None = None,
+        log_level: str = "info",
+    ) -> None:
         self._config = config or EngineConfig()
-        self._port = port
+        self._arguments = ["--port", str(port), "--log-level", log_level, *(["--log", log] if log else [])]
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> str:
@@ -34,7 +43,7 @@ class EngineProcess:
         """
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "phoneagent.local", "--child", "--port", str(self._port)),
+            *("-m", "phoneagent.local", "--child", *self._arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,

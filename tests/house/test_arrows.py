@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 MAY_IMPORT["simulate"] |= {"twilio"}  # the fake phone signs and reads as Twilio does
-MAY_IMPORT["local"] |= {"agents"}  # the dialogue that it speaks from
+MAY_IMPORT["local"] |= {"agents", "telemetry"}  # the dialogue that it speaks from; it logs in a process of its own
 
 ONLY_IN = {  # package: who may import it
     "twilio": {"twilio"},

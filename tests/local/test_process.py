@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import psutil
@@ -35,6 +36,14 @@ async def test_nothing_outlives_a_parent_that_was_killed() -> None:
     await parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=10)
     assert alive == []
+
+
+async def test_the_engine_logs_in_the_form_of_the_service(capfd: pytest.CaptureFixture[str]) -> None:
+    engine = EngineProcess(log="json")
+    await engine.start()
+    await engine.stop()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "built-in demonstration brain" in json.loads(line)["message"]
 
 
 async def test_a_call_more_than_the_engine_holds_is_refused_until_one_ends() -> None:
