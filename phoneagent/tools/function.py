@@ -36,7 +36,7 @@ class Call:
 
     call_id: str
     caller: str = field(repr=False)
-    called: str
+    called: str = field(repr=False)
     agent: Agent
     idempotency_key: str
     notes: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -93,12 +93,11 @@ def _faults(error: ValidationError) -> str:
 
 
 def _failed(tool: Tool, error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    logger.error(
-        "tool failed",
-        extra={"tool": tool.spec.name, "error": type(error).__name__, "where": f"{frame.filename}:{frame.lineno}"},
-    )
-    logger.debug("tool's traceback", exc_info=error)  # exceptions may quote the caller
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}"
+    logger.error("tool failed", extra={"tool": tool.spec.name, "error": type(error).__name__, "where": where})
+    # Without the exception itself, which may quote the caller.
+    logger.debug("tool's traceback", extra={"tool": tool.spec.name, "frames": frames.format()})
     return _error("failed", f"The tool failed ({type(error).__name__}).")
 
 

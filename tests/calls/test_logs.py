@@ -52,16 +52,13 @@ def log(level: str) -> Iterator[io.StringIO]:
     logging.captureWarnings(False)
 
 
-# At the most talkative level a failing tool leaves its traceback, and with it what its exception says.
-@pytest.mark.parametrize(("level", "fails_on"), [("info", "Wolpertinger"), ("debug", "Nobody")])
-async def test_the_log_of_a_whole_call_names_the_call_and_nothing_that_is_private(
-    tmp_path: Path, log: io.StringIO, fails_on: str
-):
+@pytest.mark.parametrize("level", ["info", "debug"])
+async def test_the_log_of_a_whole_call_names_the_call_and_nothing_that_is_private(tmp_path: Path, log: io.StringIO):
     write_agent(tmp_path, "greeting: Rumpelstiltskin speaking.\ntools: [look_up, end_call]", prompt="Schnickschnack!")
     write_tools(tmp_path, TOOLS)
     looks_up = (
         ToolCall("look_up", '{"name":"Zwetschge"}'),
-        ToolCall("look_up", f'{{"name":"{fails_on}"}}', "call_2", "item_call_2"),
+        ToolCall("look_up", '{"name":"Wolpertinger"}', "call_2", "item_call_2"),
     )
     script = [
         expect("response.create").then(*response(Speech("Rumpelstiltskin speaking.", ms=5000))),
