@@ -44,7 +44,12 @@ class DialogueBrain:
 
     def expectation(self) -> str:
         """See Brain."""
-        slots = self._slots() or [slot for intent in self._dialogue.intents.values() for slot in intent.slots]
+        slots = self._slots() or [
+            slot
+            for intent in self._dialogue.intents.values()
+            for slot in intent.slots
+            if self._dialogue.slots[slot].type != "digits"  # nobody begins with them, but much sounds like some
+        ]
         return grammar(self._dialogue, dict.fromkeys(slots))
 
     async def respond(self, request: Request) -> AsyncIterator[Step]:

@@ -56,7 +56,7 @@ PHONES = [
 ]
 NOISE = "zz"  # begins the pseudo-word of each phoneme; no English word begins like it
 
-_NOISE_ODDS = 3e-6  # of one more phoneme that is no word
+_NOISE_ODDS = 1e-2  # of one more phoneme that is no word, beside what the recogniser takes for any word
 _ANSWER_ODDS = 1e-10  # of one more value in a turn
 _BEFORE = "(um|uh|well|hello|hi|okay|oh|please)"
 _AFTER = "(please|thank you|thanks)"

@@ -14,6 +14,9 @@ NOT_UNDERSTOOD = "[unintelligible]"  # speech that is none of what the grammar a
 # turn or two, which would be heard worse than the rest.
 _TELEPHONE = "44,5,-6,22,-5,-1,7,-11,2,-2,1,8,-2"
 
+# Each word costs: else a recogniser makes many short ones of noise. The grammar's odds are of its own choosing (lw).
+_FOR_GRAMMAR = {"lw": 1.0, "wip": 1e-5}
+
 _OPEN, _GRAMMAR = "open", "grammar"  # the searches of the decoder
 
 
@@ -22,7 +25,9 @@ class Recognizer:
 
     def __init__(self) -> None:
         # The open model takes 0.3 s and 30 MB, and is loaded when somebody needs it.
-        self._decoder = Decoder(lm=None, samprate=16000, lw=1.0, bestpath=False, cmninit=_TELEPHONE, loglevel="FATAL")
+        self._decoder = Decoder(
+            lm=None, samprate=16000, bestpath=False, cmninit=_TELEPHONE, loglevel="FATAL", **_FOR_GRAMMAR
+        )
         for phone in PHONES:
             self._decoder.add_word(NOISE + phone.lower(), phone, False)
         self._grammar: str | None = None

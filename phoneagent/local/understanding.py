@@ -17,13 +17,14 @@ from phoneagent.local.signals import clues, signal_words
 from phoneagent.local.values import Reading, Value, possible, read
 from phoneagent.local.words import words_of
 
-_MOST_VALUES = 2  # for one slot: "at seven, no, at eight"; the last one counts
+_CORRECTIONS = frozenset(["no", "nope", "not", "sorry", "actually", "wait", "mean", "meant", "make", "change"])
 _ENOUGH = 0.6  # of the best score that an intent could have
 _COMMON_WORDS = frozenset(
     re.findall(
         r"\S+",
         "a an the i i'd i'm we we'd you your to for of on at in is are do does did can could would will like want have "
-        "has my me us it that this what when please and or with be some any no",
+        "has my me us it that this what when please and or with be some any no um uh "
+        "well okay oh",
     )
 )
 
@@ -64,13 +65,17 @@ class Understanding:
         at hand.
         """
         words, values = self._spot_values(words_of(text), today, list(expected), current)
-        if any(words.count(f"{{{name}}}") > _MOST_VALUES for name in values):
-            return Meaning()  # "ten nine three noon": something else, forced into the grammar
+        # "At seven, no, at eight" is a correction; "ten nine three noon" is something else, forced into the grammar.
+        most = 1 if _CORRECTIONS.isdisjoint(words) else 2
+        if any(words.count(f"{{{name}}}") > most for name in values):
+            return Meaning()
         intent, score = self._best_intent(words)
         if score < _ENOUGH:
             intent = None
         known = {word for name, phrase in self._phrases if name == intent for word in phrase}
         signals = self._spot_signals([word for word in words if word not in known or word in _COMMON_WORDS])
+        if "bye" in signals and (intent or values):  # forced, too: nobody wants something and says goodbye
+            return Meaning()
         return Meaning(intent, values, signals)
 
     def _spot_values(
@@ -96,8 +101,9 @@ class Understanding:
                 if best is None or score > best[0]:
                     best = score, name, reading
             if best is None:
-                rest.append(words[at])
-                at += 1
+                length = self._signal_at(words, at)[1]
+                rest += words[at : at + length]
+                at += length
             else:
                 _, name, reading = best
                 values[name] = reading.value
@@ -123,13 +129,18 @@ class Understanding:
         found: set[str] = set()
         at = 0
         while at < len(words):
-            for length in range(self._longest_signal, 0, -1):
-                if (signal := self._signals.get(tuple(words[at : at + length]))) is not None:
-                    found.add(signal)
-                    at += length - 1
-                    break
-            at += 1
+            signal, length = self._signal_at(words, at)
+            if signal is not None:
+                found.add(signal)
+            at += length
         return frozenset(found)
+
+    def _signal_at(self, words: list[str], at: int) -> tuple[str | None, int]:
+        """The signal that begins there, and its number of words; one word that is none."""
+        for length in range(self._longest_signal, 0, -1):
+            if (signal := self._signals.get(tuple(words[at : at + length]))) is not None:
+                return signal, length
+        return None, 1
 
 
 def _weight(word: str) -> float:

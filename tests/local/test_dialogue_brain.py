@@ -123,3 +123,27 @@ async def test_a_message_after_hours() -> None:
     assert await talk.say("five five five oh one two three") == (
         "I note: lost property, and your number is 5 5 5 0 1 2 3. Is that right?"
     )
+
+
+@pytest.mark.parametrize(
+    "forced",  # what a recogniser makes of "what is the weather like", "who won the election", and so on
+    ["never mind around nine ten one ten", "bye may eleventh at eight a m", "uh yeah all fine noon five ten"],
+)
+async def test_words_that_nobody_says_in_one_turn_are_not_understood(forced: str) -> None:
+    talk = Conversation()
+    await talk.respond()
+    assert "didn't catch that" in await talk.say(forced)
+
+
+async def test_see_you_tomorrow_is_a_goodbye_and_no_booking() -> None:
+    talk = Conversation()
+    await talk.respond()
+    assert "Goodbye" in await talk.say("thank you see you tomorrow")
+
+
+async def test_the_number_is_listened_for_when_it_is_asked_for() -> None:
+    talk = Conversation("after-hours")
+    await talk.respond()
+    assert "<slot_number>" not in talk.brain.expectation()
+    await talk.say("I'd like to leave a message")
+    assert "<slot_number>" in talk.brain.expectation()
