@@ -1,6 +1,9 @@
 """What README.md, .env.example and docs/ say is what the code does."""
 
+import asyncio
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,22 @@ def code(text: str) -> list[str]:
     """What stands in code fences and between backquotes."""
     fenced = re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
     return [*fenced, *re.findall(r"`[^`\n]+`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))]
+
+
+async def test_the_tests_that_a_user_may_copy_pass(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/testing.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "ada.md").write_text('---\nnumbers: ["+15550100"]\n---\nYou are Ada.\n')
+    (tmp_path / "test_ada.py").write_text(example)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "--strict-markers", "test_ada.py"),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, output.decode()
+    assert "2 passed" in output.decode()
 
 
 def test_every_key_of_an_agent_file_is_explained() -> None:
