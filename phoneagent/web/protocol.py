@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from picows import WSAutoPingStrategy
+from picows import WSAutoPingStrategy, WSTransport, WSUpgradeRequest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from phoneagent.twilio.leg import Admit, PicowsLeg
-from phoneagent.twilio.wire import MAX_MESSAGE
+from phoneagent.twilio.leg import Admit, MediaStream, PicowsLeg, Receive
+from phoneagent.twilio.wire import MAX_MESSAGE, StreamOpening
 from phoneagent.web.guard import Guard, RequestHead
 from phoneagent.web.lobby import Guest, Lobby
 
@@ -113,7 +114,7 @@ class GatedHttpProtocol(HttpToolsProtocol):
 
     def _hand_over(self, path: bytes, headers: dict[str, str]) -> None:
         self.connections.discard(self)
-        protocol = _picows_protocol(self._gate.admit)
+        protocol = _picows_protocol(lambda request: _WaitingLeg(self._gate, self._peer))
         protocol.connection_made(self.transport)
         # Only what picows needs of the head, in the one form that it takes: a browser's
         # `Connection: keep-alive, Upgrade` is as good as any.
@@ -148,13 +149,35 @@ class GatedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
 
-def _picows_protocol(admit: Admit) -> WSProtocol:
+class _WaitingLeg(PicowsLeg):
+    """A media stream that waits in the lobby until its `start`."""
+
+    def __init__(self, gate: Gate, peer: str | None) -> None:
+        super().__init__(self._admit_and_leave)
+        self._gate = gate
+        self._peer = peer
+        self._guest: Guest
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._guest = self._gate.lobby.enter(self._peer, transport.underlying_transport.abort)
+        super().on_ws_connected(transport)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._gate.lobby.leave(self._guest)
+        super().on_ws_disconnected(transport)
+
+    def _admit_and_leave(self, opening: StreamOpening, stream: MediaStream) -> Receive | None:
+        self._gate.lobby.leave(self._guest)
+        return self._gate.admit(opening, stream)
+
+
+def _picows_protocol(make_leg: Callable[[WSUpgradeRequest], PicowsLeg]) -> WSProtocol:
     """The protocol that `picows.ws_create_server` makes for each of its connections."""
     return WSProtocol(
         None,  # host and port, path: a client's
         None,
         False,  # is_client_side
-        lambda request: PicowsLeg(admit),
+        make_leg,
         _PICOWS_LOG,
         True,  # disconnect_on_exception
         HEAD_WITHIN_S,

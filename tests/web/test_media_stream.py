@@ -354,6 +354,17 @@ async def test_who_says_nothing_or_never_finishes_is_shown_out_after_five_second
             writer.close()
 
 
+async def test_a_stream_waits_in_the_lobby_until_its_start():
+    async with serving() as service, service.upgrade() as phone, service.upgrade() as silent:
+        lobby = service.server.config.http.args[0].lobby
+        assert len(lobby) == 2
+        await calling(service, phone, mark("here"), dtmf("1"))
+        await heard(phone)
+        assert len(lobby) == 1
+        await silent.close()
+        assert len(lobby) == 0
+
+
 @pytest.mark.parametrize(
     ("first", "more"),
     [
