@@ -93,7 +93,7 @@ class AgentDirectory:
             return tuple(problem for problem in self._state.problems if problem not in before.problems)
 
     async def watch(self) -> None:
-        """Log the problems, then keep up with the folder until cancelled, logging new ones once.
+        """Log the problems, then keep up with the folder until cancelled, logging each reload and new problems once.
 
         Raises FileNotFoundError if there is no such folder.
         """
@@ -102,7 +102,11 @@ class AgentDirectory:
             self.folder, recursive=False, debounce=_SETTLE_MS, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True
         ):
             if changes or await asyncio.to_thread(self._stamps) != self._seen:
-                _log(await asyncio.to_thread(self.reload))
+                new = await asyncio.to_thread(self.reload)
+                logger.info(
+                    "agent files read again", extra={"agents": len(self.agents), "problems": len(self.problems)}
+                )
+                _log(new)
 
     def _stamps(self) -> set[tuple[str, int, int]]:
         """What changes when a file of the folder does."""

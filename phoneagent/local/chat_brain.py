@@ -78,7 +78,7 @@ class ChatBrain:
                     for choice in orjson.loads(data).get("choices") or ():
                         yield choice.get("delta") or {}
         except (httpx.HTTPError, orjson.JSONDecodeError) as error:
-            raise BrainError(f"The language model's server failed: {error!r}") from error
+            raise BrainError(f"The language model's server at {self._client.base_url} failed: {error!r}") from error
 
 
 def _message(entry: Entry) -> dict[str, Any]:

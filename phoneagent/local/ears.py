@@ -180,7 +180,7 @@ class ServerEars(LocalEars):
             response.raise_for_status()
             return TurnHeard(str(response.json()["text"]).strip(), ms)
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            return TurnHeard("", ms, error=f"The transcription server failed: {error!r}")
+            return TurnHeard("", ms, error=f"The transcription server at {self._client.base_url} failed: {error!r}")
 
 
 def _wav(pcm: bytes) -> bytes:

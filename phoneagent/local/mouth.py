@@ -121,7 +121,7 @@ class ServerMouth:
                 if audio := encode(resampler.resample_chunk(np.zeros(0, np.float32), last=True), manner.format):
                     yield base64.b64encode(audio).decode(), len(audio) / BYTES_PER_MS[manner.format]
         except httpx.HTTPError as error:
-            raise MouthError(f"The speech server failed: {error!r}") from error
+            raise MouthError(f"The speech server at {self._client.base_url} failed: {error!r}") from error
 
     async def pronounce(self, words: list[str]) -> Mapping[str, str]:
         return {}

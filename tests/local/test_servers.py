@@ -27,6 +27,12 @@ def streamed(*deltas: dict[str, object]) -> httpx.Response:
     return httpx.Response(200, text="".join(lines) + "data: [DONE]\n\n")
 
 
+async def test_a_server_that_is_not_there_is_named() -> None:
+    async with Server("http://127.0.0.1:9/v1", "any").client() as client:
+        with pytest.raises(BrainError, match=r"server at http://127\.0\.0\.1:9/v1/ failed"):
+            _ = [step async for step in ChatBrain(client, "any").respond(Request((), ""))]
+
+
 async def test_a_language_model_is_told_the_conversation_and_speaks_sentence_by_sentence() -> None:
     asked = []
 
