@@ -187,6 +187,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # only now is the port taken, and the engine's start is still to come
     except OSError as error:
         listener.close()
         raise SettingsError([_not_listening(error, "PHONEAGENT_HOST", "PHONEAGENT_PORT", host, port)]) from None
