@@ -10,7 +10,7 @@ Who takes turns is here; what the agent says and how much of it is heard is in `
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phoneagent.core import commands as do
@@ -19,7 +19,7 @@ from phoneagent.core.agents import Agent
 from phoneagent.core.commands import NOTHING, Commands
 from phoneagent.core.dtmf import DigitCollector
 from phoneagent.core.errors import Problem, Reaction, reaction_to, retry_after_s
-from phoneagent.core.farewell import Farewell
+from phoneagent.core.farewell import END_CALL, GRACE_S, Farewell
 from phoneagent.core.hearing import CallerSpeech
 from phoneagent.core.playout import Progress
 from phoneagent.core.responses import ANSWER, Request, Responses
@@ -30,8 +30,6 @@ from phoneagent.core.toolcalls import ToolCalls
 from phoneagent.core.transcript import Transcript
 from phoneagent.core.wording import keypad
 
-END_CALL = "end_call"
-
 MARKS_LOOKED_AFTER_S = 2.0  # how often, while the agent speaks
 UNANSWERED_S = 2.0  # after the caller's speech, the time that a session has to answer it by itself
 RESPONSE_OVERDUE_S = 10.0  # a request that was not granted
@@ -39,9 +37,6 @@ RESPONSE_STALLED_S = 20.0  # a response that does not end, after what was last h
 REFUSED_PAUSE_S = 0.25
 MOST_RETRIES = 2
 LONGEST_RETRY_S = 8.0  # nobody stays on a silent line for longer
-
-_GOODBYE_SAID = "The call ends when your goodbye has been heard, unless the caller goes on talking."
-_SAY_GOODBYE = "Say goodbye to the caller now, in a few words. The call then ends."
 
 
 @dataclass(slots=True)
@@ -71,7 +66,6 @@ class CallBridge:
         self._timers = Timers()
         self._digits = DigitCollector(agent.dtmf)
         self._silence = SilenceWatch(agent.idle)
-        self._farewell: Farewell | None = None
         # the caller's side
         self._streaming = False
         self._caller = CallerSpeech(agent.turn_detection)
@@ -82,6 +76,7 @@ class CallBridge:
         self._greeting: str | None = None  # its response, until it was heard
         self._retries = 0
         self._tools = ToolCalls()
+        self._farewell = Farewell(agent, self._responses, self._speech, self._tools, self._timers)
 
     @property
     def deadline(self) -> float | None:
@@ -110,19 +105,14 @@ class CallBridge:
 
     def _stream_started(self, _: on.StreamStarted, now: float) -> Commands:
         self._streaming = True
-        limits = self.agent.limits
-        end = now + limits.max_minutes * 60
-        self._timers.set("limit", end)
-        if now < end - limits.warn_s:
-            self._timers.set("warning", end - limits.warn_s)
+        self._farewell.stream_started(now)
         commands = self._speech.stream_started(now)
         self._timers.set("playout", self._speech.overdue_at)
         return commands
 
     def _stream_ended(self, _: on.StreamEnded, now: float) -> Commands:
-        if self._farewell is not None:
-            return self._end(self._farewell.outcome, self._farewell.reason, None, now)
-        return self._end("caller_hung_up", "the caller's stream ended", None, now)
+        end = self._farewell.end() or do.EndCall("caller_hung_up", "the caller's stream ended")
+        return self._end(replace(end, say=None), now)
 
     def _caller_audio(self, event: on.CallerAudio, now: float) -> Commands:
         if not self._session_ready:
@@ -136,8 +126,7 @@ class CallBridge:
 
     def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
         self._silence.caller_spoke()
-        if self._farewell is not None and self._farewell.interrupt():
-            self._timers.set("farewell", now + self._farewell.GRACE_S)
+        self._farewell.interrupt(now + GRACE_S)
         digits = self._digits.press(event.digit)
         if digits is None:
             self._timers.set("digits", now + self.agent.dtmf.pause_s)
@@ -200,11 +189,10 @@ class CallBridge:
         self._session_ready, self._session_lost = False, True
         self._caller.release()
         self._tools.clear()
-        self._responses = Responses()
+        self._responses.clear()
         for name in ("overdue", "stalled", "retry", "unanswered"):
             self._timers.cancel(name)
-        if self._farewell is None or not self._farewell.over:
-            self._farewell = Farewell("failed", problem.code, say=self.agent.apology, firm=True)
+        self._farewell.session_lost(problem)
 
     def _turn_added(self, event: on.TurnAdded, now: float) -> Commands:
         self.transcript.link(event.turn_id, event.after)
@@ -249,8 +237,7 @@ class CallBridge:
         self._responses.held = True
         self._timers.cancel("unanswered")
         self._timers.set("endless", now + ENDLESS_SPEECH_S)
-        if self._farewell is not None and self._farewell.interrupt():
-            self._timers.set("farewell", now + ENDLESS_SPEECH_S)
+        self._farewell.interrupt(now + ENDLESS_SPEECH_S)
         if not self._agent_speaks or self._protected:
             return NOTHING
         if self.agent.barge_in.after_ms:
@@ -284,8 +271,7 @@ class CallBridge:
         self._silence.sound_ended(now)
         self._timers.cancel("endless")
         self._timers.set("unanswered", now + UNANSWERED_S)
-        if self._farewell is not None and self._farewell.interrupted:
-            self._timers.set("farewell", now + self._farewell.GRACE_S)
+        self._farewell.interruption_ended(now)
 
     def _endless_speech(self, now: float) -> Commands:
         self._caller_is_silent(now)
@@ -328,9 +314,7 @@ class CallBridge:
             self._stop_holding(now)
         elif request.line is not None and request.line is self.agent.greeting:
             self._greeting = event.response_id
-        if self._farewell is not None and self._farewell.interrupted:
-            self._farewell = None
-            self._timers.cancel("farewell")
+        self._farewell.caller_is_answered()
         if request is not None and self._caller.speaking and not self._protected:
             # Asked for just before the caller began to speak: that will be answered instead.
             self._speech.silence(event.response_id)
@@ -349,12 +333,7 @@ class CallBridge:
             self._response_failed(event.problem or Problem("server_error"), request, now)
             return commands
         self._retries = 0
-        if self._farewell is None:
-            return commands
-        if self._farewell.tool_call_id is not None:
-            return commands + self._post_goodbye(self._farewell.tool_call_id, event.response_id)
-        self._farewell.said(request, to_the_end=event.status in ("completed", "incomplete"))
-        return commands
+        return commands + self._farewell.response_ended(event, request)
 
     def _response_failed(self, problem: Problem, request: Request | None, now: float) -> None:
         self.counters.responses_failed += 1
@@ -401,7 +380,7 @@ class CallBridge:
 
     def _tool_called(self, event: on.ToolCalled, now: float) -> Commands:
         if event.name == END_CALL and END_CALL in self.agent.tools:
-            return self._end_call(event)
+            return self._farewell.agent_hangs_up(event)
         if not self._tools.begin(event.tool_call_id, event.response_id):
             return NOTHING
         return (do.RunTool(event.tool_call_id, event.name, event.arguments),)
@@ -413,69 +392,38 @@ class CallBridge:
 
     # The end of the call
 
-    def _end_call(self, event: on.ToolCalled) -> Commands:
-        if self._farewell is not None:
-            return (do.SendToolOutput(event.tool_call_id, _GOODBYE_SAID),)
-        self._responses.drop_all()
-        self._farewell = Farewell("agent_hung_up", END_CALL, awaits=ANSWER, tool_call_id=event.tool_call_id)
-        # The same response may still go on to speak: whether goodbye was said shows at its end.
-        if event.response_id == self._responses.active:
-            return NOTHING
-        return self._post_goodbye(event.tool_call_id, event.response_id)
-
-    def _post_goodbye(self, tool_call_id: str, response_id: str) -> Commands:
-        assert self._farewell is not None
-        self._farewell.tool_call_id = None
-        if self._speech.latest_response == response_id:
-            self._farewell.awaits = None
-            return (do.SendToolOutput(tool_call_id, _GOODBYE_SAID),)
-        self._tools.posted(response_id)
-        return (do.SendToolOutput(tool_call_id, _SAY_GOODBYE),)
-
     def _warn(self, now: float) -> Commands:
-        if self._farewell is None:
-            self._responses.want(Request(self.agent.limits.warning))
+        self._farewell.warn()
         return NOTHING
 
     def _time_is_up(self, now: float) -> Commands:
-        goodbye = self.agent.limits.goodbye
-        self._timers.set("farewell", now + Farewell.FIRM_S)
-        if self._farewell is None or self._farewell.awaits is not None:
-            self._say_goodbye(Farewell("time_limit", "max_minutes", goodbye.spoken, Request(goodbye), firm=True))
-        else:
-            self._farewell.firm, self._farewell.interrupted = True, False
+        self._farewell.time_is_up(now)
         return NOTHING
 
     def _silence_lasts(self, now: float) -> Commands:
+        idle = self.agent.idle
+        if idle is None or self._farewell.at_hand:
+            return NOTHING
         self._responses.held = False
         self._caller.forget_end()
-        idle = self.agent.idle
-        assert idle is not None
         if self._silence.prompt_again():
             self._responses.want(Request(idle.prompt))
         else:
-            self._say_goodbye(Farewell("caller_silent", "idle", idle.goodbye.spoken, Request(idle.goodbye)))
+            self._farewell.caller_is_silent()
         return NOTHING
 
-    def _say_goodbye(self, farewell: Farewell) -> None:
-        assert farewell.awaits is not None
-        self._farewell = farewell
-        self._responses.drop_all()
-        self._responses.want(farewell.awaits)
-
-    def _farewell_overdue(self, now: float) -> Commands:
-        farewell = self._farewell
-        assert farewell is not None
-        return self._end(farewell.outcome, farewell.reason, farewell.say, now)
+    def _hang_up(self, now: float) -> Commands:
+        end = self._farewell.end()
+        return NOTHING if end is None else self._end(end, now)
 
     def _hang_up_requested(self, event: on.HangUpRequested, now: float) -> Commands:
-        return self._end("hung_up", event.reason, None, now)
+        return self._end(do.EndCall("hung_up", event.reason), now)
 
-    def _end(self, outcome: str, reason: str, say: str | None, now: float) -> Commands:
+    def _end(self, end: do.EndCall, now: float) -> Commands:
         cut = self._speech.stop(now, self._at(now))
         self._timers.clear()
-        self.ended = do.EndCall(outcome, reason, say)
-        return (*(command for command in cut if type(command) is do.ReportTurn), self.ended)
+        self.ended = end
+        return (*(command for command in cut if type(command) is do.ReportTurn), end)
 
     # What follows from the state of the call, whichever event led to it
 
@@ -486,7 +434,7 @@ class CallBridge:
             self._greeting = None
         if self._tools.take_answerable(self._responses.active):
             self._responses.want(ANSWER)
-        if self._farewell is not None and self._farewell.over:
+        if self._farewell.over:
             self._responses.drop_all()
         commands: Commands = NOTHING
         if self._session_ready and not self._tools.incomplete:
@@ -494,9 +442,9 @@ class CallBridge:
             if commands and not self._timers.is_set("overdue"):
                 self._timers.set("overdue", now + RESPONSE_OVERDUE_S)
         quiet = self._responses.idle and not self._speech.playing and not self._tools.running
-        if self._farewell is not None and self._farewell.over and quiet:
-            return commands + self._end(self._farewell.outcome, self._farewell.reason, self._farewell.say, now)
-        waiting = quiet and self._streaming and self._session_ready and self._farewell is None
+        if self._farewell.over and quiet:
+            return commands + self._hang_up(now)
+        waiting = quiet and self._streaming and self._session_ready and not self._farewell.at_hand
         due = self._silence.due(now, quiet=waiting, sounding=self._caller.speaking)
         if due is None:
             self._timers.cancel("idle")
@@ -545,5 +493,5 @@ _TIMERS: dict[str, Callable[[CallBridge, float], Commands]] = {
     "idle": CallBridge._silence_lasts,
     "warning": CallBridge._warn,
     "limit": CallBridge._time_is_up,
-    "farewell": CallBridge._farewell_overdue,
+    "farewell": CallBridge._hang_up,
 }

@@ -1,24 +1,34 @@
-"""A call that is about to end: it does once the goodbye was heard."""
+"""How a call comes to its end: somebody wants it over, goodbye is said, and when that was heard the line is cut."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from phoneagent.core.responses import Request
+from phoneagent.core import events as on
+from phoneagent.core.agents import Agent
+from phoneagent.core.commands import NOTHING, Commands, EndCall, SendToolOutput
+from phoneagent.core.errors import Problem
+from phoneagent.core.responses import ANSWER, Request, Responses
+from phoneagent.core.speech import AgentSpeech
+from phoneagent.core.timers import Timers
+from phoneagent.core.toolcalls import ToolCalls
+
+END_CALL = "end_call"
+
+GRACE_S = 6.0  # for the agent to answer a caller who spoke into the goodbye
+FIRM_S = 15.0  # what the goodbye at the end of the longest call may take, interruptions and all
+
+_GOODBYE_SAID = "The call ends when your goodbye has been heard, unless the caller goes on talking."
+_SAY_GOODBYE = "Say goodbye to the caller now, in a few words. The call then ends."
 
 
 @dataclass(slots=True)
-class Farewell:
-    """Why a call is about to end, and what it waits for.
+class _Reason:
+    """Why the call is about to end, and what it waits for.
 
     `awaits` is the response that says goodbye, until that was generated; `say` is for the carrier to say, should the
-    agent not come to it. A caller who speaks into the goodbye interrupts it: the call goes on if the agent answers
-    within `GRACE_S` of their last word, unless the farewell is firm.
+    agent not come to it. A caller who speaks into the goodbye interrupts it, unless it is firm.
     """
-
-    GRACE_S: ClassVar[float] = 6.0
-    FIRM_S: ClassVar[float] = 15.0  # what a firm farewell may take, interruptions and all
 
     outcome: str
     reason: str
@@ -26,21 +36,124 @@ class Farewell:
     awaits: Request | None = None
     firm: bool = False
     interrupted: bool = False
-    tool_call_id: str | None = None  # the request of the agent's to hang up, to be answered when its response ends
+    tool_call_id: str | None = None  # the agent's request to hang up, to be answered when its response ends
+
+
+class Farewell:
+    """The end of a call, from the moment that it is at hand."""
+
+    def __init__(
+        self, agent: Agent, responses: Responses, speech: AgentSpeech, tools: ToolCalls, timers: Timers
+    ) -> None:
+        self._agent = agent
+        self._responses = responses
+        self._speech = speech
+        self._tools = tools
+        self._timers = timers
+        self._why: _Reason | None = None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the call is about to end."""
+        return self._why is not None
 
     @property
     def over(self) -> bool:
         """Whether goodbye is said, and the call ends when it was heard."""
-        return self.awaits is None and not self.interrupted
+        return self._why is not None and self._why.awaits is None and not self._why.interrupted
 
-    def interrupt(self) -> bool:
-        """Note that the caller speaks. Returns whether that holds up the end."""
-        self.interrupted = not self.firm
-        return self.interrupted
+    def end(self) -> EndCall | None:
+        """How the call ends, if it is about to."""
+        why = self._why
+        return None if why is None else EndCall(why.outcome, why.reason, why.say)
 
-    def said(self, request: Request, *, to_the_end: bool) -> None:
-        """Note that a response has ended, which may have been the goodbye. A cancelled one was perhaps never heard."""
-        if request == self.awaits:
-            self.awaits = None
-            if to_the_end:
-                self.say = None
+    # What brings it about
+
+    def stream_started(self, now: float) -> None:
+        """Count the length of the call."""
+        limits = self._agent.limits
+        end = now + limits.max_minutes * 60
+        self._timers.set("limit", end)
+        if now < end - limits.warn_s:
+            self._timers.set("warning", end - limits.warn_s)
+
+    def warn(self) -> None:
+        """The longest call is nearly over."""
+        if self._why is None:
+            self._responses.want(Request(self._agent.limits.warning))
+
+    def time_is_up(self, now: float) -> None:
+        """The longest call is over."""
+        self._timers.set("farewell", now + FIRM_S)
+        if self._why is None or self._why.awaits is not None:
+            goodbye = self._agent.limits.goodbye
+            self._say(_Reason("time_limit", "max_minutes", goodbye.spoken, Request(goodbye), firm=True))
+        else:
+            self._why.firm, self._why.interrupted = True, False
+
+    def caller_is_silent(self) -> None:
+        """Nobody has said anything for too long."""
+        assert self._agent.idle is not None
+        goodbye = self._agent.idle.goodbye
+        self._say(_Reason("caller_silent", "idle", goodbye.spoken, Request(goodbye)))
+
+    def session_lost(self, problem: Problem) -> None:
+        """The agent can't say anything any more."""
+        if not self.over:
+            self._why = _Reason("failed", problem.code, say=self._agent.apology, firm=True)
+
+    def agent_hangs_up(self, event: on.ToolCalled) -> Commands:
+        """The agent has called `end_call`."""
+        if self._why is not None:
+            return (SendToolOutput(event.tool_call_id, _GOODBYE_SAID),)
+        self._responses.drop_all()
+        self._why = _Reason("agent_hung_up", END_CALL, awaits=ANSWER, tool_call_id=event.tool_call_id)
+        # The same response may still go on to speak: whether goodbye was said shows at its end.
+        return NOTHING if event.response_id == self._responses.active else self._answer_tool(event.response_id)
+
+    # What happens on the way
+
+    def response_ended(self, event: on.ResponseEnded, request: Request) -> Commands:
+        """A response has ended, which may have been the goodbye. A cancelled one was perhaps never heard."""
+        if self._why is None:
+            return NOTHING
+        if self._why.tool_call_id is not None:
+            return self._answer_tool(event.response_id)
+        if request == self._why.awaits:
+            self._why.awaits = None
+            if event.status in ("completed", "incomplete"):
+                self._why.say = None
+        return NOTHING
+
+    def interrupt(self, until: float) -> None:
+        """The caller speaks into the goodbye; the call ends all the same if the agent has not answered by `until`."""
+        if self._why is not None and not self._why.firm:
+            self._why.interrupted = True
+            self._timers.set("farewell", until)
+
+    def interruption_ended(self, now: float) -> None:
+        """The caller has spoken."""
+        if self._why is not None and self._why.interrupted:
+            self._timers.set("farewell", now + GRACE_S)
+
+    def caller_is_answered(self) -> None:
+        """The agent answers the caller who spoke into the goodbye: the call goes on."""
+        if self._why is not None and self._why.interrupted:
+            self._why = None
+            self._timers.cancel("farewell")
+
+    def _answer_tool(self, response_id: str) -> Commands:
+        assert self._why is not None
+        assert self._why.tool_call_id is not None
+        tool_call_id, self._why.tool_call_id = self._why.tool_call_id, None
+        if self._speech.latest_response == response_id:
+            self._why.awaits = None
+            return (SendToolOutput(tool_call_id, _GOODBYE_SAID),)
+        self._tools.posted(response_id)
+        return (SendToolOutput(tool_call_id, _SAY_GOODBYE),)
+
+    def _say(self, why: _Reason) -> None:
+        assert why.awaits is not None
+        self._why = why
+        self._responses.drop_all()
+        self._responses.want(why.awaits)

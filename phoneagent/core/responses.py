@@ -39,6 +39,10 @@ class Responses:
     """What the session generates, has been asked for, and is to be asked for."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: at the beginning, and when the session is lost."""
         self.active: str | None = None
         self.active_request: Request | None = None  # None: the session began it by itself
         self.asked: Request | None = None

@@ -336,6 +336,12 @@ def test_the_goodbye_waits_for_the_sentence_that_is_being_spoken():
     assert call.response_ends("r1") == (do.RequestResponse(say_exactly("Time is up.")),)
 
 
+def test_a_late_tick_says_one_goodbye():
+    limits = Limits(max_minutes=2, warn_s=120, goodbye=Line("Time is up."))
+    call = TestCall(Agent("test", greeting=None, idle=Idle(after_s=120.5, times=0), limits=limits))
+    assert call.bridge.tick(121.0) == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
 def test_nobody_talks_longer_than_the_longest_call():
     call = TestCall(LIMITED)
     call.at(90.0)
