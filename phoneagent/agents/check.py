@@ -20,7 +20,8 @@ def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> 
     """
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "agent", "model", "voice", "tools", "version"):
-        table.add_column(heading, no_wrap=heading != "tools")  # in a narrow terminal the tools take more lines
+        # in a narrow terminal the tools take more lines, and nothing is cut
+        table.add_column(heading, no_wrap=heading != "tools", overflow="fold")
     rows = [(number, agent) for agent in directory.agents.values() for number in agent.numbers or ("",)]
     for number, agent in sorted(rows, key=lambda row: (row[0] in ("", EVERY_NUMBER), row[0], row[1].name)):
         said = {EVERY_NUMBER: "every other", "": "(by name only)"}.get(number, number)
