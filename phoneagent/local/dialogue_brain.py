@@ -98,6 +98,8 @@ class DialogueBrain:
             return [Speak(self._last or self._dialogue.greeting)]
         if "help" in signals:
             return [Speak(self._dialogue.help)]
+        if self._confirming and {"yes", "no"} <= signals:
+            return None
         if self._confirming and "yes" in signals:
             return self._act()
         if self._confirming and "no" in signals:

@@ -74,7 +74,7 @@ class Understanding:
             intent = None
         known = {word for name, phrase in self._phrases if name == intent for word in phrase}
         signals = self._spot_signals([word for word in words if word not in known or word in _COMMON_WORDS])
-        if "bye" in signals and (intent or values):  # forced, too: nobody wants something and says goodbye
+        if "bye" in signals and (intent or values or signals & {"repeat", "help", "cancel"}):  # forced, too
             return Meaning()
         return Meaning(intent, values, signals)
 

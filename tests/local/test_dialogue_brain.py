@@ -127,7 +127,12 @@ async def test_a_message_after_hours() -> None:
 
 @pytest.mark.parametrize(
     "forced",  # what a recogniser makes of "what is the weather like", "who won the election", and so on
-    ["never mind around nine ten one ten", "bye may eleventh at eight a m", "uh yeah all fine noon five ten"],
+    [
+        "never mind around nine ten one ten",
+        "bye may eleventh at eight a m",
+        "uh yeah all fine noon five ten",
+        "bye repeat that what are your hours",
+    ],
 )
 async def test_words_that_nobody_says_in_one_turn_are_not_understood(forced: str) -> None:
     talk = Conversation()
@@ -147,3 +152,10 @@ async def test_the_number_is_listened_for_when_it_is_asked_for() -> None:
     assert "<slot_number>" not in talk.brain.expectation()
     await talk.say("I'd like to leave a message")
     assert "<slot_number>" in talk.brain.expectation()
+
+
+async def test_what_is_both_yes_and_no_confirms_nothing() -> None:
+    talk = Conversation()
+    await talk.say("a table for two tomorrow at seven")
+    assert "didn't catch that" in await talk.say("please exactly nothing else")
+    assert not talk.calls
