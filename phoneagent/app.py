@@ -66,8 +66,11 @@ def read_agents(settings: Settings) -> Agents:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Service]:
-    """The service, listening. Raises SettingsError for what is found to be wrong only when it is used."""
+async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator[Service]:
+    """The service, listening. `signals`: whether a first SIGTERM or SIGINT lets it wait for its calls.
+
+    Raises SettingsError for what is found to be wrong only when it is used.
+    """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(settings.host, settings.port))
         url = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
@@ -93,7 +96,14 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         guard, drain = guard_for(public_url, tokens), Drain()
         app = create_app(switchboard, public_url, guard, drain)
         server = create_server(
-            app, switchboard, guard, drain, host=settings.host, port=settings.port, drain_s=settings.drain_s
+            app,
+            switchboard,
+            guard,
+            drain,
+            host=settings.host,
+            port=settings.port,
+            drain_s=settings.drain_s,
+            signals=signals,
         )
         watching = asyncio.create_task(agents.directory.watch())
         stack.callback(watching.cancel)
@@ -110,7 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
 
 async def serve(settings: Settings) -> None:
     """Run the service until it is told to stop, and its calls are over."""
-    async with running(settings) as service:
+    async with running(settings, signals=True) as service:
         # What is loaded by now stays. Without this a full garbage collection looks through all of it, and every call
         # stands still meanwhile, for about 60 ms.
         gc.collect()

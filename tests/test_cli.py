@@ -190,3 +190,21 @@ async def test_simulate_wants_to_know_whom_to_call(home):
     code, _, errors = await phoneagent(home, "simulate", "--say", str(CLIP))
     assert code == 2
     assert "--agent" in errors
+
+
+async def test_ctrl_c_ends_the_demo_at_once(home):
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "phoneagent", "demo"),
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert demo.stdout is not None
+    async with asyncio.timeout(30):
+        while b"the line is open" not in await demo.stdout.readline():
+            pass
+        demo.send_signal(signal.SIGINT)
+        _, errors = await demo.communicate()
+    assert demo.returncode == 130
+    assert b"Traceback" not in errors

@@ -79,9 +79,16 @@ def test_a_public_url_that_is_no_address_is_refused(url: str) -> None:
 
 
 def test_a_public_url_is_an_origin() -> None:
-    assert load({"PHONEAGENT_PUBLIC_URL": "https://Voice.Example.com/"}, None).public_url == "https://voice.example.com"
+    good = load({"PHONEAGENT_PUBLIC_URL": "https://Voice.Example.com/", "TWILIO_AUTH_TOKEN": "a" * 32}, None)
+    assert good.public_url == "https://voice.example.com"
     (problem,) = problems({"PHONEAGENT_PUBLIC_URL": "https://voice.example.com/incoming"})
     assert "origin without a path" in problem
+
+
+def test_a_public_url_without_the_token_that_opens_it_is_refused() -> None:
+    (problem,) = problems({"PHONEAGENT_PUBLIC_URL": "https://voice.example.com"})
+    assert problem.startswith("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL")
+    assert load({"PHONEAGENT_PUBLIC_URL": "http://localhost:8000"}, None).public_url == "http://localhost:8000"
 
 
 def test_no_secret_is_ever_shown() -> None:

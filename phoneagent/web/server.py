@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import FrameType
 from typing import Any, cast
@@ -33,8 +35,11 @@ class DrainServer(uvicorn.Server):
     raise the signal again; after a drain the process can exit with 0.
     """
 
-    def __init__(self, config: uvicorn.Config, switchboard: Switchboard, drain: Drain, drain_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, switchboard: Switchboard, drain: Drain, drain_s: float, *, signals: bool
+    ) -> None:
         super().__init__(config)
+        self._signals = signals
         self._switchboard = switchboard
         self._drain = drain
         self._drain_s = drain_s
@@ -42,6 +47,11 @@ class DrainServer(uvicorn.Server):
         self._last_live = float("-inf")
         self._ending = False
         self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        with super().capture_signals() if self._signals else nullcontext():
+            yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -91,9 +101,11 @@ def create_server(
     host: str,
     port: int,
     drain_s: float,
+    signals: bool = True,
 ) -> DrainServer:
     """The server for an app of `create_app`, to which switchboard, guard and drain belong too.
 
+    `signals`: whether SIGTERM and SIGINT are the server's, or whoever else runs in this process has them.
     Run it with `run()`, or `await serve()` on a loop of your own; logging is left as it is.
     """
     logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
@@ -114,4 +126,4 @@ def create_server(
         lifespan="on",
         timeout_graceful_shutdown=5,
     )
-    return DrainServer(config, switchboard, drain, drain_s)
+    return DrainServer(config, switchboard, drain, drain_s, signals=signals)
