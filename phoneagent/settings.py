@@ -334,7 +334,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             if missing(name)
         ]
     if missing("twilio_auth_token") and urlsplit(values.get("public_url", "")).hostname not in (None, *_LOOPBACK):
-        problems.append("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL: without it nothing from outside is served")
+        problems.append(
+            "TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL: without it nothing from outside is served"
+        )
     if missing("twilio_auth_token") and not missing("twilio_auth_token_next"):
         problems.append("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT")
     for part in ("llm", "stt", "tts"):
