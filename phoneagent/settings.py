@@ -76,6 +76,29 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _rate(value: str) -> float:
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = 0
+    if not 0 < rate <= 1000:
+        raise ValueError("must be a number above 0 and up to 1000")
+    return rate
+
+
+def _names(value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if wrong := [name for name in names if not (name.isascii() and name.isidentifier())]:
+        raise ValueError(f"must be names of variables, separated by commas; {wrong[0]!r} is none")
+    return names
+
+
+def _database(value: str) -> str:
+    if not value.startswith(("postgresql://", "sqlite:///")):
+        raise ValueError("must begin with postgresql:// or sqlite:///")
+    return value
+
+
 def _region(value: str) -> str:
     if not (len(value) == 2 and value.isascii() and value.isalpha()):
         raise ValueError("must be a country's two letters, for example US")
@@ -118,7 +141,8 @@ def _setting(
     """A field of `Settings`; `shown` is the default as the documentation words it."""
     secret = parse is _secret
     metadata = {"variable": variable, "parse": parse, "description": description, "shown": shown}
-    return field(default=default, repr=not secret, metadata=metadata | {"secret": secret})
+    hidden = secret or parse in (_names, _database)  # values of secrets; a password in an address
+    return field(default=default, repr=not hidden, metadata=metadata | {"secret": secret})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +200,49 @@ class Settings:
         _secret,
         "A second accepted token, while the first is being replaced.",
     )
+    twilio_account_sid: str | None = _setting(
+        "TWILIO_ACCOUNT_SID",
+        _secret,
+        "The account, for what needs Twilio's REST API: transfers, text messages, outbound calls.",
+    )
+    twilio_api_key: str | None = _setting(
+        "TWILIO_API_KEY", _secret, "API key for it, in place of the auth token.", shown="the auth token"
+    )
+    twilio_api_secret: str | None = _setting("TWILIO_API_SECRET", _secret, "The API key's secret.")
+    twilio_api_url: str = _setting(
+        "PHONEAGENT_TWILIO_API_URL",
+        _url,
+        "Where that API is: a region's, or a fake one for tests.",
+        "https://api.twilio.com",
+    )
+    calls_per_second: float = _setting(
+        "PHONEAGENT_CALLS_PER_SECOND", _rate, "Outbound calls begun per second and number, as Twilio allows.", 1.0
+    )
+    ngrok_authtoken: str | None = _setting("NGROK_AUTHTOKEN", _secret, "Your ngrok account, for `phoneagent dev`.")
+    # tools
+    tool_secrets: tuple[tuple[str, str], ...] = _setting(  # names and values
+        "PHONEAGENT_TOOL_SECRETS",
+        _names,
+        "Names of the variables that agent files may use as `${NAME}`, separated by commas.",
+        (),
+        shown="none",
+    )
+    tool_workers: int = _setting("PHONEAGENT_TOOL_WORKERS", _whole(1, 64), "Processes that run Python tools.", 4)
+    tool_memory_mb: int = _setting(
+        "PHONEAGENT_TOOL_MEMORY_MB", _whole(64, 65_536), "Memory that each of them may use, in MiB.", 512
+    )
     # the service
     host: str = _setting("PHONEAGENT_HOST", _text, "Address to listen on.", "127.0.0.1")
     port: int = _setting("PHONEAGENT_PORT", _whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000)
     max_calls: int = _setting("PHONEAGENT_MAX_CALLS", _whole(1, 100_000), "Calls at the same time.", 100)
     drain_s: float = _setting(
         "PHONEAGENT_DRAIN_S", _seconds, "Seconds that running calls may go on for after SIGTERM.", 600.0
+    )
+    database_url: str | None = _setting(
+        "PHONEAGENT_DATABASE_URL",
+        _database,
+        "Where records are kept: `postgresql://…`, or `sqlite:///path`.",
+        shown="SQLite in `PHONEAGENT_DATA`",
     )
     data: Path = _setting("PHONEAGENT_DATA", _path, "Folder for what calls leave behind.", Path("data"))
     log: Literal["human", "json"] | None = _setting(
@@ -277,6 +338,9 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
             hidden = f.metadata["secret"] or "@" in value  # an address may hold a password
             got = "" if hidden else f", got {value!r}"
             problems.append(f"{variable} {error}{got}")
+    names = values.get("tool_secrets", ())
+    problems += [f"PHONEAGENT_TOOL_SECRETS names {name}, which is not set" for name in names if not given.get(name)]
+    values["tool_secrets"] = tuple((name, given.get(name, "")) for name in names)
     problems += _misspelt(given)
     if not problems:
         problems = _contradictions(values)
@@ -337,6 +401,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL: without it nothing from outside is served"
         )
+    if missing("twilio_api_key") != missing("twilio_api_secret"):
+        problems.append("TWILIO_API_KEY and TWILIO_API_SECRET must be set together")
+    if not missing("twilio_api_key") and missing("twilio_account_sid"):
+        problems.append("TWILIO_ACCOUNT_SID must be set with TWILIO_API_KEY")
     if missing("twilio_auth_token") and not missing("twilio_auth_token_next"):
         problems.append("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT")
     for part in ("llm", "stt", "tts"):

@@ -260,7 +260,7 @@ class FrontMatter(Keys):
             max_output_tokens=self.max_output_tokens,
             tool_choice=self.tool_choice,
             tools=tuple(dict.fromkeys(self.tools)),
-            transfer=self.transfer,
+            transfer={name: core.Destination(number) for name, number in self.transfer.items()},
             barge_in=core.BargeIn(self.barge_in, self.protect_greeting),
             idle=self.idle.build(language) if self.idle else None,
             limits=self.limits.build(language),

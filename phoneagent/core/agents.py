@@ -93,12 +93,116 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class Filler:
+    """What the caller hears while a tool runs, once nobody has spoken for `after_ms`: a line, or (None) music."""
+
+    line: Line | None
+    after_ms: int = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPolicy:
+    """How a tool is run.
+
+    `timeout_s`: None for the toolbox's own. `on_barge_in`: what becomes of it when the caller speaks meanwhile.
+    `side_effects`: what it does can't be undone, so the same is not done twice in a call. `confirm`: it runs only when
+    it is asked for again after the caller has answered. `after_speech`: it runs when the caller has heard the agent's
+    last word. `silent`: the model does not speak of its result.
+    """
+
+    timeout_s: float | None = None
+    while_running: Filler | None = None
+    on_barge_in: Literal["keep", "cancel"] = "keep"
+    side_effects: bool = False
+    confirm: bool = False
+    after_speech: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model is told of it. `parameters` is a JSON Schema of type object."""
+    """A tool as the model is told of it, and how it is run. `parameters` is a JSON Schema of type object."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    policy: ToolPolicy = ToolPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTool:
+    """A tool that is one HTTP request.
+
+    `{argument}` in `url`, in `query` and in the texts of `body` is replaced by the argument, encoded as its place
+    demands; a text that is nothing but `{argument}` in `query` or `body` becomes the argument itself, and is left out
+    with it. `${NAME}` in `headers` is a secret of the service. `result` is a JMESPath expression: what of the answer
+    the model is told.
+    """
+
+    description: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    parameters: Mapping[str, Any]  # JSON Schema of type object
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = None
+    result: str | None = None
+    allow_http: bool = False
+    allow_private: bool = False
+    allow_redirects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """A server of tools (Model Context Protocol): a program (`command`), or one at a `url` (streamable HTTP).
+
+    `tools` are those that the agent may use; None is all of them. `env` and `headers` may hold `${NAME}`, a secret of
+    the service. `run_by` "model": the model's own service calls the server, which must be on the internet. `confirm`:
+    each use needs the caller's answer first, as in ToolPolicy.
+    """
+
+    command: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: tuple[str, ...] | None = None
+    run_by: Literal["service", "model"] = "service"
+    confirm: bool = False
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Somebody to whom the agent may transfer the caller.
+
+    `warm`: they are told what it is about and accept before the caller is connected; `cold`: the caller hears them
+    ring. `timeout_s` is of ringing, `max_minutes` of the conversation. `caller_id`: what they see on their phone, our
+    number ("called") or the caller's.
+    """
+
+    number: str = field(repr=False)
+    how: Literal["cold", "warm"] = "cold"
+    timeout_s: int = 25
+    max_minutes: int = 60
+    caller_id: Literal["called", "caller"] = "called"
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """What the agent may text: to the caller always, to `numbers` by their names. With `templates`, only those."""
+
+    numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """How the agent calls people. `on_machine`: what it does when an answering machine answers; `message` is what it
+    leaves behind after the beep. `timeout_s` is of ringing."""
+
+    on_machine: Literal["talk", "hang_up", "leave_message"] = "talk"
+    message: str | None = None
+    timeout_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +229,17 @@ class Agent:
     tool_choice: str = "auto"  # "auto", "none", "required", or a tool's name
     # the call
     tools: tuple[str, ...] = ("end_call",)
-    transfer: Mapping[str, str] = field(default_factory=dict)
+    tool_options: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # fields of ToolPolicy that the file sets
+    http_tools: Mapping[str, HttpTool] = field(default_factory=dict)
+    mcp: Mapping[str, McpServer] = field(default_factory=dict)
+    handoff: tuple[str, ...] = ()  # agents that may take over
+    transfer: Mapping[str, Destination] = field(default_factory=dict)
+    sms: Sms = Sms()
+    outbound: Outbound = Outbound()
+    countries: tuple[str, ...] = ()  # ISO 3166, to which it may transfer, text and call; () for those of its numbers
+    hold_music: str | None = None  # a WAV file; None for the built-in one
     barge_in: BargeIn = BargeIn()
     idle: Idle | None = Idle()
     limits: Limits = Limits()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from phoneagent.core.agents import Agent
 from phoneagent.core.transcript import Turn
 
 # To the caller's leg
@@ -56,9 +57,9 @@ class DeleteTurn:
 
 @dataclass(frozen=True, slots=True)
 class AddMessage:
-    """Put a text into the conversation, as the service's word (`system`) or as the caller's (`user`)."""
+    """Put a text into the conversation: the service's word (`system`), the caller's (`user`), the agent's."""
 
-    role: Literal["system", "user"]
+    role: Literal["system", "user", "assistant"]
     text: str = field(repr=False)
 
 
@@ -84,16 +85,61 @@ class CancelResponse:
     response_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerApproval:
+    """Say whether the engine's service may run a tool; `reason` is for the model, if not."""
+
+    request_id: str
+    approve: bool
+    reason: str | None = None
+
+
 # To the service
 
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """Run a tool with `arguments`, JSON text as the model wrote it; answered by `ToolFinished`."""
+    """Run a tool with `arguments`, JSON text as the model wrote it; answered by `ToolFinished` or `AgentChanged`."""
 
     tool_call_id: str
     name: str
     arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTool:
+    """Stop a tool that runs; nothing more is expected of it."""
+
+    tool_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSession:
+    """Give the running session the prompt and the tools of `agent`; what else it differs in stays as it was."""
+
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Open a new session for `agent`, in place of the one there is, of which nothing more is to be told."""
+
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """Close the session; nothing more of it is to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartMusic:
+    """Play hold music to the caller, until `StopMusic`. Nothing else is queued then."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopMusic:
+    """Stop the hold music, and throw away what of it was queued and not played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +169,14 @@ Command = (
     | SendToolOutput
     | RequestResponse
     | CancelResponse
+    | AnswerApproval
     | RunTool
+    | CancelTool
+    | UpdateSession
+    | OpenSession
+    | CloseSession
+    | StartMusic
+    | StopMusic
     | ReportTurn
     | EndCall
 )

@@ -8,9 +8,11 @@ out of order; what belongs together is joined by these ids alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from phoneagent.core.agents import Agent, ToolPolicy
 from phoneagent.core.costs import Usage
 from phoneagent.core.errors import Problem
 
@@ -147,6 +149,30 @@ class ToolCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteToolStarted:
+    """The engine's service itself runs a tool (of an MCP server); the response may end before it does."""
+
+    response_id: str
+    tool_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteToolEnded:
+    """Such a tool is done, well or not. The session knows its result, but does not speak of it by itself."""
+
+    tool_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested:
+    """The engine's service asks whether it may run a tool."""
+
+    request_id: str
+    name: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseStarted:
     """A response is being generated: one that was requested, or one that the session began by itself."""
 
@@ -188,10 +214,58 @@ class SessionErrored:
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """A tool is done, well or not: `output` is what the model is told."""
+    """A tool is done, well or not: `output` is what the model is told. `ran` is False if it certainly did nothing."""
 
     tool_call_id: str
     output: str = field(repr=False)
+    ran: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """Another agent takes over: the answer to a tool call that asked for it. `tools`: how its tools are run."""
+
+    tool_call_id: str
+    agent: Agent
+    tools: Mapping[str, ToolPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeaving:
+    """The service is about to take the caller out of the stream, whose end then is no hang-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerStays:
+    """The caller could not be taken out of the stream, and is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerConnected:
+    """The caller, out of the stream, talks to the person called `to`: the session is not needed meanwhile."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerReturning:
+    """The caller is about to be back on a stream; `note` is what the agent must know of where they were."""
+
+    note: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerGone:
+    """The carrier says that the call is over, which shows when there is no stream to end."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineAnswered:
+    """An answering machine has answered, and it is time to leave `message` and hang up; None: hang up at once."""
+
+    message: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,5 +298,15 @@ Event = (
     | TruncationRefused
     | SessionErrored
     | ToolFinished
+    | RemoteToolStarted
+    | RemoteToolEnded
+    | ApprovalRequested
+    | AgentChanged
+    | CallerLeaving
+    | CallerStays
+    | CallerConnected
+    | CallerReturning
+    | CallerGone
+    | MachineAnswered
     | HangUpRequested
 )

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from phoneagent.core.agents import Agent, ToolSpec
+from phoneagent.tools.control import CallControl
 from phoneagent.tools.threads import in_thread
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the engines accept
@@ -32,6 +33,7 @@ class Call:
 
     `caller` and `called` are E.164 numbers, or what the carrier sent in their place. `idempotency_key` is the same
     when the same tool call is tried again. `notes` is kept for the length of the call and shared by its tools.
+    `control` is for the built-in tools; a tool of your own runs in another process and has none.
     """
 
     call_id: str
@@ -40,6 +42,7 @@ class Call:
     agent: Agent
     idempotency_key: str
     notes: dict[str, Any] = field(default_factory=dict, repr=False)
+    control: CallControl | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
