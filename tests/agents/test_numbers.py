@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import phonenumbers
 import pytest
 from hypothesis import given
@@ -61,12 +63,9 @@ def test_no_emergency_or_short_number_of_any_country_may_be_dialled():
 
 
 @given(st.text(alphabet="+0123456789-(). ;,extEXT*#/١٩０９", max_size=20))
-def test_whatever_is_written_the_answer_is_a_number_of_an_allowed_country_or_a_reason(text: str):
-    try:
+def test_whatever_is_written_the_answer_is_a_number_of_an_allowed_country_or_a_value_error(text: str):
+    with suppress(ValueError):
         number = dialable(text, region="US", countries=("US",))
-    except ValueError as error:
-        assert str(error)
-    else:
         assert country_of(number) == "US"
         assert dialable(number, countries=("US",)) == number
 
