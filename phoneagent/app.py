@@ -19,7 +19,6 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
-from phoneagent.calls.ports import Engine
 from phoneagent.core.problems import FileProblem
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
@@ -72,13 +71,13 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
     Raises SettingsError for what is found to be wrong only when it is used.
     """
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(_listen(settings.host, settings.port))
+        listener = stack.enter_context(listen(settings.host, settings.port))
         url = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
         if not settings.agents.is_dir():
             raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
         price_list = prices.load(settings.prices)
-        engine = await _engine(settings, stack)
+        engine = await open_engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
         feed = Feed()
         switchboard = Switchboard(
@@ -144,7 +143,8 @@ async def run_engine(settings: Settings, host: str, port: int) -> None:
     await engine.close()
 
 
-async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+async def open_engine(settings: Settings, stack: AsyncExitStack) -> RealtimeEngine:
+    """What holds the conversations; an embedded engine is started, and ends with `stack`. Raises SettingsError."""
     audio_format = settings.realtime_format
     match settings.engine:
         case "openai":
@@ -191,7 +191,8 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port. Raises SettingsError if it can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
