@@ -23,8 +23,13 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the engines accept
 class ToolError(Exception):
     """Raised by a tool to tell the model, in its own words, why it could not do what it was asked.
 
+    `ran`: it may have done some of it all the same, as a service that did not answer in time.
     Raised by `@tool` for a function that can't be one.
     """
+
+    def __init__(self, message: str, *, ran: bool = False) -> None:
+        super().__init__(message)
+        self.ran = ran
 
 
 @dataclass(frozen=True, slots=True)
