@@ -5,12 +5,13 @@ OpenAI Realtime API, `session.update`: the session object of type "realtime".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phoneagent.core.agents import Agent, ToolSpec, Transcription, TurnDetection
+from phoneagent.core.agents import Agent, McpServer, ToolSpec, Transcription, TurnDetection
 from phoneagent.core.errors import Problem
 from phoneagent.core.models import reasons
+from phoneagent.core.secrets import filled
 from phoneagent.engines.realtime.targets import AudioFormat
 
 _FORMATS: dict[AudioFormat, dict[str, Any]] = {
@@ -28,11 +29,13 @@ def session_update(
     tools: tuple[ToolSpec, ...],
     audio_format: AudioFormat,
     *,
+    servers: Sequence[Mapping[str, Any]] = (),
     dialogue: bool = False,
 ) -> dict[str, Any]:
     """The `session` object for an agent; with its `dialogue` for the embedded engine, whose extension that is.
 
-    A server takes such an object whole or, for one field that it does not like, not at all.
+    `servers` are those whose tools the engine's service runs, as `mcp_server` makes them. A server takes such an
+    object whole or, for one field that it does not like, not at all.
     """
     session: dict[str, Any] = {
         "type": "realtime",
@@ -47,20 +50,7 @@ def session_update(
             },
             "output": {"format": _FORMATS[audio_format], "voice": _voice(agent.voice), "speed": agent.speed},
         },
-        "tools": [
-            {
-                "type": "function",
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.parameters,
-            }
-            for tool in tools
-        ],
-        "tool_choice": (
-            agent.tool_choice
-            if agent.tool_choice in ("auto", "none", "required")
-            else {"type": "function", "name": agent.tool_choice}
-        ),
+        **_tools(agent, tools, servers),
         "max_output_tokens": agent.max_output_tokens or "inf",
         "truncation": (
             agent.truncation
@@ -71,8 +61,67 @@ def session_update(
     if agent.reasoning and reasons(agent.model):
         session["reasoning"] = {"effort": agent.reasoning}
     if dialogue and agent.dialogue is not None:
-        session["dialogue"] = {**agent.dialogue, "timezone": agent.timezone}
+        session["dialogue"] = _dialogue(agent)
     return session
+
+
+def change_of_agent(
+    old: Agent,
+    new: Agent,
+    prompt: str,
+    tools: tuple[ToolSpec, ...],
+    *,
+    servers: Sequence[Mapping[str, Any]] = (),
+    dialogue: bool = False,
+) -> dict[str, Any]:
+    """The `session` object by which a running session goes on as another agent.
+
+    Voice, model and audio formats can't change any more, or would be heard to; the rest changes if it differs.
+    """
+    heard: dict[str, Any] = {}
+    transcription = _transcription(new.transcription, new.language)
+    if transcription != _transcription(old.transcription, old.language):
+        heard["transcription"] = transcription
+    detection = _turn_detection(new.turn_detection, by_session=new.barge_in.by_session)
+    if detection != _turn_detection(old.turn_detection, by_session=old.barge_in.by_session):
+        heard["turn_detection"] = detection
+    session = {"type": "realtime", "instructions": prompt, **_tools(new, tools, servers)}
+    if heard:
+        session["audio"] = {"input": heard}
+    if dialogue:
+        session["dialogue"] = _dialogue(new)
+    return session
+
+
+def mcp_server(name: str, server: McpServer, secrets: Mapping[str, str]) -> dict[str, Any]:
+    """A server whose tools the engine's service runs, as a tool of the session. Raises UnknownSecretError."""
+    tool: dict[str, Any] = {
+        "type": "mcp",
+        "server_label": name,
+        "server_url": server.url,
+        "require_approval": "always" if server.confirm else "never",
+    }
+    if server.headers:
+        tool["headers"] = {header: filled(text, secrets) for header, text in server.headers.items()}
+    if server.tools is not None:
+        tool["allowed_tools"] = list(server.tools)
+    return tool
+
+
+def _tools(agent: Agent, tools: tuple[ToolSpec, ...], servers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    functions = [
+        {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        for tool in tools
+    ]
+    one = agent.tool_choice not in ("auto", "none", "required")
+    return {
+        "tools": [*functions, *servers],
+        "tool_choice": {"type": "function", "name": agent.tool_choice} if one else agent.tool_choice,
+    }
+
+
+def _dialogue(agent: Agent) -> dict[str, Any] | None:
+    return {**agent.dialogue, "timezone": agent.timezone} if agent.dialogue is not None else None
 
 
 def _transcription(transcription: Transcription, language_of_agent: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Reading messages with little trust: what is needed, or a WireError; what may be missing, or None."""
+"""Reading messages with little trust: what is needed, or a WireError; what may be missing, or None; turns and items."""
 
 from __future__ import annotations
 
@@ -76,3 +76,14 @@ def transcription_usage(usage: object) -> Usage | None:
         audio_in=count(tokens_in, "audio_tokens"),
         text_out=count(usage, "output_tokens"),
     )
+
+
+def turn_id_of(item_id: str, content_index: int = 0) -> str:
+    """The turn that one content part of an item is."""
+    return f"{item_id}#{content_index}" if content_index or "#" in item_id else item_id
+
+
+def item_of(turn_id: str) -> tuple[str, int]:
+    """The item and the content part that a turn is: the reverse of `turn_id_of`."""
+    item_id, found, content_index = turn_id.rpartition("#")
+    return (item_id, int(content_index)) if found else (turn_id, 0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -15,17 +16,19 @@ from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.commands import AppendAudio, Command
 from phoneagent.core.errors import Problem, Reaction, reaction_to
 from phoneagent.core.events import Event, SessionEnded, SessionErrored, SessionReady
+from phoneagent.core.secrets import UnknownSecretError
 from phoneagent.engines.realtime.audio import CallerToModel, ModelToCaller
-from phoneagent.engines.realtime.configure import confirm, refuses_format, session_update
+from phoneagent.engines.realtime.configure import change_of_agent, confirm, mcp_server, refuses_format, session_update
+from phoneagent.engines.realtime.encode import UPDATE, configuration
 from phoneagent.engines.realtime.fields import WireError, problem_from
 from phoneagent.engines.realtime.targets import AudioFormat, Target
 from phoneagent.engines.realtime.wire import (
     SessionCreated,
     SessionUpdated,
+    ToolsNotListed,
     TranscriptionFailed,
     UnknownMessage,
     Wire,
-    configuration,
 )
 
 logger = logging.getLogger(__name__)
@@ -47,11 +50,20 @@ class RealtimeEngine:
     """Holds conversations at one target. Where µ-law was refused once, it asks for PCM from then on."""
 
     def __init__(
-        self, target: Target, *, dial_timeout_s: float = 5.0, ssl_context: ssl.SSLContext | None = None
+        self,
+        target: Target,
+        *,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+        dial_timeout_s: float = 5.0,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """`dial_timeout_s`: until `SessionReady`, all in all. `ssl_context`: for servers with their own CA."""
+        """`secrets`: for the headers of MCP servers, by name. `dial_timeout_s`: until `SessionReady`, all in all.
+
+        `ssl_context`: for servers with their own CA.
+        """
         self.name = target.name
         self.target = target
+        self.secrets = secrets
         self.dial_timeout_s = dial_timeout_s
         self.ssl_context = ssl_context or (ssl.create_default_context() if target.secure else None)
         self.audio_format: AudioFormat = "pcm" if target.audio_format == "pcm" else "pcmu"
@@ -59,6 +71,19 @@ class RealtimeEngine:
     def open(self, agent: Agent, prompt: str, tools: tuple[ToolSpec, ...], receive: Receive) -> RealtimeSession:
         """Begin a session, without waiting for it: `SessionReady` or `SessionEnded` is told to `receive`."""
         return RealtimeSession(self, agent, prompt, tools, receive)
+
+    def servers(self, agent: Agent) -> list[dict[str, Any]]:
+        """The MCP servers of an agent that the service behind the session is to use. The embedded engine uses none."""
+        servers = []
+        for name, server in agent.mcp.items():
+            if server.run_by == "model" and self.target.takes_dialogue:
+                logger.warning("the embedded engine uses no MCP server by itself", extra={"server": name})
+            elif server.run_by == "model":
+                try:
+                    servers.append(mcp_server(name, server, self.secrets))
+                except UnknownSecretError as error:
+                    logger.error("an MCP server is left out", extra={"server": name, "problem": str(error)})
+        return servers
 
     def fall_back_to_pcm(self) -> bool:
         """Ask for PCM from now on, if µ-law was our own choice."""
@@ -75,6 +100,7 @@ class RealtimeSession(picows.WSListener):
     ) -> None:
         self._engine = engine
         self._agent, self._prompt, self._tools = agent, prompt, tools
+        self._servers = engine.servers(agent)
         self._receive = receive
         self._transport: picows.WSTransport | None = None
         self._audio_format: AudioFormat | None = None  # the one asked for, when it was
@@ -105,6 +131,18 @@ class RealtimeSession(picows.WSListener):
             self._write(self._wire.encode(command))
         except WireError as error:
             logger.warning("dropped a command for the engine", extra={"problem": str(error)})
+
+    def update(self, agent: Agent, prompt: str, tools: tuple[ToolSpec, ...]) -> None:
+        """Go on as another agent, from the next response on; voice, model and audio stay. Nothing, unless it is ready.
+
+        A server that refuses it is told of as SessionErrored, and the session goes on as it was.
+        """
+        if not self._open:
+            return
+        servers, dialogue = self._engine.servers(agent), self._engine.target.takes_dialogue
+        session = change_of_agent(self._agent, agent, prompt, tools, servers=servers, dialogue=dialogue)
+        self._agent = agent
+        self._write(configuration(session, UPDATE))
 
     def close(self) -> None:
         """End the session. No event comes after this."""
@@ -147,7 +185,9 @@ class RealtimeSession(picows.WSListener):
 
     def _wanted(self, audio_format: AudioFormat) -> dict[str, object]:
         dialogue = self._engine.target.takes_dialogue
-        return session_update(self._agent, self._prompt, self._tools, audio_format, dialogue=dialogue)
+        return session_update(
+            self._agent, self._prompt, self._tools, audio_format, servers=self._servers, dialogue=dialogue
+        )
 
     def _set_up(self, event: object) -> None:
         """What happens before the session is ready."""
@@ -218,6 +258,8 @@ class RealtimeSession(picows.WSListener):
                     self._note_unknown(event.type)
                 elif isinstance(event, TranscriptionFailed):
                     logger.warning("the caller's words were not transcribed", extra={"code": event.problem.code})
+                elif isinstance(event, ToolsNotListed):
+                    logger.warning("an MCP server's tools could not be listed", extra={"server": event.server})
                 elif not self._ready.is_set():
                     self._set_up(event)
                 elif isinstance(event, SessionCreated | SessionUpdated):

@@ -17,21 +17,13 @@ from typing import Any, ClassVar, cast
 
 import orjson
 
-from phoneagent.core.commands import (
-    AddMessage,
-    AppendAudio,
-    CancelResponse,
-    Command,
-    DeleteTurn,
-    RequestResponse,
-    SendToolOutput,
-    TruncateTurn,
-)
+from phoneagent.core.commands import Command, TruncateTurn
 from phoneagent.core.errors import Problem
 from phoneagent.core.events import (
     AgentAudio,
     AgentText,
     AgentTurnEnded,
+    ApprovalRequested,
     CallerStartedSpeaking,
     CallerStoppedSpeaking,
     CallerTranscript,
@@ -47,6 +39,7 @@ from phoneagent.core.events import (
     TruncationRefused,
     TurnAdded,
 )
+from phoneagent.engines.realtime.encode import UPDATE, encode
 from phoneagent.engines.realtime.fields import (
     Message,
     WireError,
@@ -57,7 +50,9 @@ from phoneagent.engines.realtime.fields import (
     required_text,
     response_usage,
     transcription_usage,
+    turn_id_of,
 )
+from phoneagent.engines.realtime.remote_tools import RemoteTools
 from phoneagent.engines.realtime.targets import AudioFormat
 
 
@@ -84,13 +79,20 @@ class TranscriptionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsNotListed:
+    """The service that runs them could not ask an MCP server for its tools; None if it doesn't say which."""
+
+    server: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownMessage:
     """A message of a type that this wire doesn't know."""
 
     type: str
 
 
-Notice = SessionCreated | SessionUpdated | TranscriptionFailed | UnknownMessage
+Notice = SessionCreated | SessionUpdated | TranscriptionFailed | ToolsNotListed | UnknownMessage
 """What is for the session itself, not for the call."""
 
 _Parsed = tuple[Event | Notice, ...]
@@ -112,15 +114,18 @@ _IGNORED = frozenset(
         "conversation.item.retrieved",
         "conversation.item.truncated",
         "input_audio_buffer.cleared",
+        "mcp_list_tools.completed",
+        "mcp_list_tools.in_progress",
         "ping",
         "rate_limits.updated",
         "response.content_part.added",
         "response.content_part.done",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",  # also sent for half of the arguments
+        "response.mcp_call_arguments.delta",
+        "response.mcp_call_arguments.done",
         "response.output_audio.done",
         "response.output_audio_transcript.done",
-        "response.output_item.added",
         "response.output_text.done",
     }
 )
@@ -131,10 +136,13 @@ class Wire:
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self._bytes_per_ms = _BYTES_PER_MS[audio_format]
-        self._chained: dict[str, str | None] = {}  # items reported, and behind which one
+        self._chained: dict[str, TurnAdded] = {}  # by the ids of their items
         self._further_parts: dict[str, list[str]] = {}  # open items with more than one part: turn ids of these
         self._timed_out_item: str | None = None
         self._truncated_turn: str | None = None
+        self._response_id = ""  # of the response that began last
+        self._remote_tools = RemoteTools()
+        self._tool_lists: dict[str, str | None] = {}  # item ids, and of which server
 
     def parse(self, message: bytes) -> _Parsed:
         """The events of one message, often none. Raises WireError, and nothing else."""
@@ -166,6 +174,8 @@ class Wire:
         cause = optional_text(error, "event_id") or ""
         if problem.code in _HARMLESS or cause.startswith("delete:"):
             return ()
+        if cause == UPDATE:  # whatever its code: the session goes on as it was
+            return (SessionErrored(Problem("update_refused", f"{problem.code}: {problem.message}", problem.param)),)
         if problem.code == "conversation_already_has_active_response":
             return (ResponseRefused(),)
         if found := _ALREADY_SHORTER.search(problem.message):
@@ -211,16 +221,25 @@ class Wire:
         item_id = required_text(item, "id")
         after = optional_text(message, "previous_item_id")
         after = None if after == "root" else after
+        if item.get("type") == "mcp_list_tools":
+            self._tool_lists[item_id] = optional_text(item, "server_label")
         # An item is announced two or three times; once more is of use only if it now has its place.
-        if item_id in self._chained and (after is None or self._chained[item_id] is not None):
+        known = self._chained.get(item_id)
+        if known is not None and (after is None or known.after is not None):
             return ()
-        self._chained[item_id] = after
-        return (TurnAdded(turn_id_of(item_id), _speaker(item), turn_id_of(after) if after else None),)
+        speaker = known.speaker if known is not None else _speaker(item)
+        added = TurnAdded(turn_id_of(item_id), speaker, turn_id_of(after) if after else None)
+        self._chained[item_id] = added
+        return (added,)
+
+    def _tools_not_listed(self, message: Message) -> _Parsed:
+        return (ToolsNotListed(self._tool_lists.get(required_text(message, "item_id"))),)
 
     # The agent
 
     def _response_created(self, message: Message) -> _Parsed:
-        return (ResponseStarted(required_text(required_object(message, "response"), "id")),)
+        self._response_id = required_text(required_object(message, "response"), "id")
+        return (ResponseStarted(self._response_id),)
 
     def _response_done(self, message: Message) -> _Parsed:
         response = required_object(message, "response")
@@ -263,6 +282,22 @@ class Wire:
         parts.append(turn_id)
         return (TurnAdded(turn_id, "agent", after=parts[-2] if len(parts) > 1 else first),)
 
+    def _output_item_added(self, message: Message) -> _Parsed:
+        item = required_object(message, "item")
+        if item.get("type") != "mcp_call":
+            return ()
+        return self._remote_tools.started(required_text(item, "id"), self._response_of(message))
+
+    def _remote_tool_started(self, message: Message) -> _Parsed:
+        return self._remote_tools.started(required_text(message, "item_id"), self._response_of(message))
+
+    def _remote_tool_ended(self, message: Message) -> _Parsed:
+        return self._remote_tools.ended(required_text(message, "item_id"), self._response_of(message))
+
+    def _response_of(self, message: Message) -> str:
+        """To which response a message belongs; of tools the protocol doesn't always say, and it is the last."""
+        return optional_text(message, "response_id") or self._response_id
+
     def _output_item_done(self, message: Message) -> _Parsed:
         item = required_object(message, "item")
         type_ = item.get("type")
@@ -279,6 +314,11 @@ class Wire:
                     optional_text(item, "arguments") or "{}",
                 ),
             )
+        if type_ == "mcp_call":
+            return self._remote_tools.ended(required_text(item, "id"), self._response_of(message))
+        if type_ == "mcp_approval_request":
+            name = f"{required_text(item, 'server_label')}_{required_text(item, 'name')}"
+            return (ApprovalRequested(required_text(item, "id"), name, optional_text(item, "arguments") or "{}"),)
         return ()
 
     _READERS: ClassVar[dict[str, Callable[[Wire, Message], _Parsed]]] = {
@@ -301,81 +341,21 @@ class Wire:
         "response.output_audio.delta": _audio,
         "response.output_audio_transcript.delta": _agent_text,
         "response.output_text.delta": _agent_text,
+        "response.output_item.added": _output_item_added,
         "response.output_item.done": _output_item_done,
+        "response.mcp_call.in_progress": _remote_tool_started,
+        "response.mcp_call.completed": _remote_tool_ended,
+        "response.mcp_call.failed": _remote_tool_ended,
+        "mcp_list_tools.failed": _tools_not_listed,
     }
 
     # To the server
 
     def encode(self, command: Command) -> bytes:
-        """The message for a command "to the engine's session"; empty for any other.
-
-        Raises WireError for audio that would break out of its message.
-        """
-        if type(command) is AppendAudio:  # before the others: nearly all of them are
-            if '"' in command.audio:
-                raise WireError("the caller's audio is not base64")
-            return f'{{"type":"input_audio_buffer.append","audio":"{command.audio}"}}'.encode()
-        match command:
-            case TruncateTurn(turn_id, heard_ms):
-                self._truncated_turn = turn_id
-                item_id, content_index = item_of(turn_id)
-                return _client_event(
-                    "conversation.item.truncate",
-                    event_id=f"truncate:{turn_id}",
-                    item_id=item_id,
-                    content_index=content_index,
-                    audio_end_ms=heard_ms,
-                )
-            case DeleteTurn(turn_id):
-                item_id, content_index = item_of(turn_id)
-                if content_index:  # only an item can be deleted, and something of this one was heard
-                    return self.encode(TruncateTurn(turn_id, heard_ms=0))
-                return _client_event("conversation.item.delete", event_id=f"delete:{item_id}", item_id=item_id)
-            case AddMessage(role, text):
-                content = [{"type": "input_text", "text": _unicode(text)}]
-                return _client_event(
-                    "conversation.item.create", item={"type": "message", "role": role, "content": content}
-                )
-            case SendToolOutput(tool_call_id, output):
-                return _client_event(
-                    "conversation.item.create",
-                    item={"type": "function_call_output", "call_id": tool_call_id, "output": _unicode(output)},
-                )
-            case RequestResponse(None):
-                return _client_event("response.create")
-            case RequestResponse(str(instructions)):
-                response = {"instructions": _unicode(instructions), "tool_choice": "none"}
-                return _client_event("response.create", response=response)
-            case CancelResponse(response_id):
-                return _client_event("response.cancel", response_id=response_id)
-            case _:
-                return b""
-
-
-def configuration(session: Mapping[str, Any]) -> bytes:
-    """The message that asks for a configuration."""
-    return _client_event("session.update", event_id="configure", session=session)
-
-
-def turn_id_of(item_id: str, content_index: int = 0) -> str:
-    """The turn that one content part of an item is."""
-    return f"{item_id}#{content_index}" if content_index or "#" in item_id else item_id
-
-
-def item_of(turn_id: str) -> tuple[str, int]:
-    """The item and the content part that a turn is: the reverse of `turn_id_of`."""
-    item_id, found, content_index = turn_id.rpartition("#")
-    return (item_id, int(content_index)) if found else (turn_id, 0)
-
-
-def _client_event(type_: str, **fields: object) -> bytes:
-    # Agents bring Mappings of any kind, and a dialogue in YAML may have numbers as keys.
-    return orjson.dumps({"type": type_, **fields}, default=dict, option=orjson.OPT_NON_STR_KEYS)
-
-
-def _unicode(text: str) -> str:
-    """The text without halves of surrogate pairs, such as a tool may hand on: no JSON can hold them."""
-    return text.encode("utf-8", "replace").decode()
+        """The message for a command "to the engine's session"; empty for any other. Raises WireError."""
+        if isinstance(command, TruncateTurn):
+            self._truncated_turn = command.turn_id
+        return encode(command)
 
 
 def _turn_id(message: Message) -> str:
@@ -385,10 +365,11 @@ def _turn_id(message: Message) -> str:
 def _speaker(item: Message) -> Speaker | None:
     if item.get("type") != "message":
         return None
-    if item.get("role") == "assistant":
-        return "agent"
-    # What we typed into the conversation, nobody said.
+    # What we typed into the conversation, nobody said. What the agent says is still empty when it is announced.
     content = item.get("content")
     parts = content if isinstance(content, list) else []
-    typed = parts and all(isinstance(part, dict) and part.get("type") == "input_text" for part in parts)
-    return "caller" if item.get("role") == "user" and not typed else None
+    typed = parts and all(
+        isinstance(part, dict) and part.get("type") in ("input_text", "output_text") for part in parts
+    )
+    role = None if typed else item.get("role")
+    return "agent" if role == "assistant" else "caller" if role == "user" else None

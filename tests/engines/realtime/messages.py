@@ -40,6 +40,14 @@ OUTPUT_ITEM = {
     "call_id": "call_1",
     "output": "{}",
 }
+MCP_CALL = {
+    "id": "item_mcp",
+    "object": "realtime.item",
+    "type": "mcp_call",
+    "server_label": "crm",
+    "name": "find_customer",
+    "arguments": '{"customer": 7}',
+}
 USAGE = {
     "total_tokens": 500,
     "input_tokens": 400,
@@ -121,11 +129,42 @@ ITEM_DONE = server(
     item={**AGENT_ITEM, "status": "completed", "content": [{"type": "output_audio", "transcript": "For four?"}]},
 )
 TOOL_DONE = server("response.output_item.done", response_id="resp_1", output_index=1, item=TOOL_ITEM)
+MCP_CALL_ADDED = server("response.output_item.added", response_id="resp_1", output_index=1, item=MCP_CALL)
+MCP_CALL_STARTED = server("response.mcp_call.in_progress", item_id="item_mcp", output_index=1)
+MCP_CALL_COMPLETED = server("response.mcp_call.completed", item_id="item_mcp", output_index=1)
+MCP_CALL_FAILED = server("response.mcp_call.failed", item_id="item_mcp", output_index=1)
+MCP_CALL_DONE = server(
+    "response.output_item.done", response_id="resp_1", output_index=1, item={**MCP_CALL, "output": "Ada"}
+)
+APPROVAL_REQUESTED = server(
+    "response.output_item.done",
+    response_id="resp_1",
+    output_index=2,
+    item={
+        "id": "mcpr_1",
+        "type": "mcp_approval_request",
+        "server_label": "crm",
+        "name": "delete_customer",
+        "arguments": '{"customer": 7}',
+    },
+)
+TOOLS_LISTED = server(
+    "conversation.item.added",
+    previous_item_id=None,
+    item={"id": "item_list", "type": "mcp_list_tools", "server_label": "crm", "tools": []},
+)
+TOOLS_NOT_LISTED = server("mcp_list_tools.failed", item_id="item_list")
 RESPONSE_DONE = server("response.done", response=response("completed", USAGE))
 IGNORED = (
     server("conversation.item.deleted", item_id="item_agent"),
     server("conversation.item.truncated", item_id="item_agent", content_index=0, audio_end_ms=900),
     server("input_audio_buffer.cleared"),
+    server("mcp_list_tools.in_progress", item_id="item_list"),
+    server("mcp_list_tools.completed", item_id="item_list"),
+    server("response.mcp_call_arguments.delta", response_id="resp_1", item_id="item_mcp", output_index=1, delta="{"),
+    server(
+        "response.mcp_call_arguments.done", response_id="resp_1", item_id="item_mcp", output_index=1, arguments="{}"
+    ),
     server("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 9, "remaining": 8, "reset_seconds": 1}]),
     server("response.content_part.added", **IN_RESPONSE, part={"type": "audio", "transcript": ""}),
     server("response.content_part.done", **IN_RESPONSE, part={"type": "audio", "transcript": "For four?"}),
@@ -156,7 +195,15 @@ A_CALL = (
     ITEM_DONE,
     TOOL_ADDED,
     TOOL_DONE,
+    TOOLS_LISTED,
+    MCP_CALL_ADDED,
+    MCP_CALL_STARTED,
+    APPROVAL_REQUESTED,
     RESPONSE_DONE,
+    MCP_CALL_COMPLETED,
+    MCP_CALL_DONE,
+    MCP_CALL_FAILED,
+    TOOLS_NOT_LISTED,
     OUTPUT_ADDED,
     TIMEOUT,
     NOT_HEARD,

@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 from openai.types.realtime import RealtimeSessionCreateRequest, SessionUpdateEvent
 
-from phoneagent.core.agents import Agent, BargeIn, ToolSpec, Transcription, TurnDetection
+from phoneagent.core.agents import Agent, BargeIn, McpServer, ToolSpec, Transcription, TurnDetection
 from phoneagent.core.errors import Problem
-from phoneagent.engines.realtime.configure import confirm, refuses_format, session_update
-from phoneagent.engines.realtime.wire import configuration
+from phoneagent.core.secrets import UnknownSecretError
+from phoneagent.engines.realtime.configure import (
+    change_of_agent,
+    confirm,
+    mcp_server,
+    refuses_format,
+    session_update,
+)
+from phoneagent.engines.realtime.encode import configuration
 from tests.engines.realtime.openai_types import further_fields
 
 AGENT = Agent("reception")
@@ -168,6 +175,80 @@ def test_openais_types_know_every_field(agent: Agent):
     assert isinstance(event.session, RealtimeSessionCreateRequest)
     assert further_fields(event) == []
     assert json.loads(event.model_dump_json(exclude_unset=True)) == json.loads(message)
+
+
+# MCP servers that the engine's service uses
+
+CRM = McpServer(url="https://crm.example.com/mcp", headers={"Authorization": "Bearer ${CRM_TOKEN}"}, run_by="model")
+
+
+def test_an_mcp_server_is_a_tool_of_the_session_with_its_secrets_filled_in():
+    assert mcp_server("crm", CRM, {"CRM_TOKEN": "s3cret"}) == {
+        "type": "mcp",
+        "server_label": "crm",
+        "server_url": "https://crm.example.com/mcp",
+        "headers": {"Authorization": "Bearer s3cret"},
+        "require_approval": "never",
+    }
+    with pytest.raises(UnknownSecretError, match="there is no secret CRM_TOKEN: set it"):
+        mcp_server("crm", CRM, {"OTHER": "s3cret"})
+
+
+def test_the_tools_of_a_server_may_be_few_and_each_use_may_need_an_answer():
+    server = McpServer(url="https://crm.example.com/mcp", tools=("find",), run_by="model", confirm=True)
+    assert mcp_server("crm", server, {}) == {
+        "type": "mcp",
+        "server_label": "crm",
+        "server_url": "https://crm.example.com/mcp",
+        "allowed_tools": ["find"],
+        "require_approval": "always",
+    }
+
+
+# Another agent takes over
+
+
+def test_another_agent_brings_its_prompt_and_its_tools_and_leaves_the_rest():
+    billing = replace(AGENT, name="billing", voice="cedar", model="gpt-realtime-2", speed=1.5, tool_choice="book_table")
+    assert change_of_agent(AGENT, billing, "You are Bob.", (BOOK,)) == {
+        "type": "realtime",
+        "instructions": "You are Bob.",
+        "tools": session_update(AGENT, "", (BOOK,), "pcmu")["tools"],
+        "tool_choice": {"type": "function", "name": "book_table"},
+    }
+
+
+def test_it_hears_in_its_own_way_where_that_is_another():
+    billing = replace(AGENT, language="de", barge_in=BargeIn(after_ms=None))
+    heard = change_of_agent(AGENT, billing, "", ())["audio"]["input"]
+    assert heard == {
+        "transcription": {"model": "gpt-live-transcribe", "languages": ["de"]},
+        "turn_detection": {
+            "type": "server_vad",
+            "silence_duration_ms": 500,
+            "create_response": False,
+            "interrupt_response": False,
+        },
+    }
+    deaf = replace(AGENT, transcription=Transcription(model=None))
+    assert change_of_agent(AGENT, deaf, "", ())["audio"]["input"] == {"transcription": None}
+
+
+def test_the_embedded_engine_changes_its_dialogue_too_or_has_none_any_more():
+    assert change_of_agent(AGENT, EVERYTHING, "", (), dialogue=True)["dialogue"] == {"intents": [], "timezone": "UTC"}
+    assert change_of_agent(EVERYTHING, AGENT, "", (), dialogue=True)["dialogue"] is None
+
+
+def test_openais_types_know_every_field_of_a_change():
+    servers = [mcp_server("crm", replace(CRM, tools=("find",)), {"CRM_TOKEN": "x"})]
+    for session in (
+        change_of_agent(AGENT, replace(EVERYTHING, dialogue=None), "You are Bob.", (BOOK,), servers=servers),
+        session_update(AGENT, "You are Ada.", (BOOK,), "pcmu", servers=servers),
+    ):
+        message = configuration(session, "update")
+        event = SessionUpdateEvent.model_validate_json(message)
+        assert further_fields(event) == []
+        assert json.loads(event.model_dump_json(exclude_unset=True)) == json.loads(message)
 
 
 # What the server must confirm

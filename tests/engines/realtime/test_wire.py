@@ -13,6 +13,7 @@ import pytest
 
 from phoneagent.core.commands import (
     AddMessage,
+    AnswerApproval,
     AppendAudio,
     CancelResponse,
     ClearPlayout,
@@ -23,15 +24,18 @@ from phoneagent.core.commands import (
     TruncateTurn,
 )
 from phoneagent.core.costs import Usage
-from phoneagent.core.errors import Problem
+from phoneagent.core.errors import Problem, Reaction, reaction_to
 from phoneagent.core.events import (
     AgentAudio,
     AgentText,
     AgentTurnEnded,
+    ApprovalRequested,
     CallerStartedSpeaking,
     CallerStoppedSpeaking,
     CallerTranscript,
     CallerTurnEnded,
+    RemoteToolEnded,
+    RemoteToolStarted,
     ResponseEnded,
     ResponseRefused,
     ResponseStarted,
@@ -40,16 +44,15 @@ from phoneagent.core.events import (
     TruncationRefused,
     TurnAdded,
 )
-from phoneagent.engines.realtime.fields import WireError
+from phoneagent.engines.realtime.encode import configuration
+from phoneagent.engines.realtime.fields import WireError, item_of, turn_id_of
 from phoneagent.engines.realtime.wire import (
     SessionCreated,
     SessionUpdated,
+    ToolsNotListed,
     TranscriptionFailed,
     UnknownMessage,
     Wire,
-    configuration,
-    item_of,
-    turn_id_of,
 )
 from tests.engines.realtime import messages as m
 from tests.engines.realtime.messages import error, response, server
@@ -161,6 +164,8 @@ def test_the_root_is_no_item():
         ("user", ["?"], "caller"),
         ("system", [{"type": "input_text", "text": "One minute left."}], None),
         ("assistant", [], "agent"),
+        ("assistant", [{"type": "output_audio", "transcript": "Hello."}], "agent"),
+        ("assistant", [{"type": "output_text", "text": "What a session before this one said."}], None),
     ],
 )
 def test_what_was_typed_into_the_conversation_nobody_said(role: str, content: object, speaker: str | None):
@@ -259,7 +264,71 @@ def test_a_tool_without_arguments_is_called_with_none():
 
 
 def test_items_of_other_kinds_call_nothing():
-    assert parse(server("response.output_item.done", response_id="r", item={"type": "mcp_call", "id": "i"})) == ()
+    item = {"type": "mcp_list_tools", "id": "i"}
+    assert parse(server("response.output_item.added", item=item), server("response.output_item.done", item=item)) == ()
+
+
+# Tools that the engine's service runs
+
+
+def test_a_tool_of_an_mcp_server_begins_and_ends_once_however_often_it_is_said():
+    told = parse(
+        m.RESPONSE_CREATED,
+        m.MCP_CALL_ADDED,
+        m.MCP_CALL_STARTED,
+        m.RESPONSE_DONE,
+        m.MCP_CALL_COMPLETED,
+        m.MCP_CALL_DONE,
+        m.MCP_CALL_STARTED,
+    )
+    assert [event for event in told if isinstance(event, RemoteToolStarted | RemoteToolEnded)] == [
+        RemoteToolStarted("resp_1", "item_mcp"),
+        RemoteToolEnded("item_mcp"),
+    ]
+
+
+@pytest.mark.parametrize("end", [m.MCP_CALL_COMPLETED, m.MCP_CALL_FAILED, m.MCP_CALL_DONE])
+def test_a_tool_of_which_only_the_end_is_told_has_begun_too(end: bytes):
+    assert parse(m.RESPONSE_CREATED, end)[1:] == (
+        RemoteToolStarted("resp_1", "item_mcp"),
+        RemoteToolEnded("item_mcp"),
+    )
+
+
+def test_a_tool_that_begins_after_its_response_belongs_to_the_last_one():
+    assert parse(m.RESPONSE_CREATED, m.RESPONSE_DONE, m.MCP_CALL_STARTED)[2:] == (
+        RemoteToolStarted("resp_1", "item_mcp"),
+    )
+
+
+def test_the_service_asks_before_it_runs_a_tool():
+    assert parse(m.APPROVAL_REQUESTED) == (ApprovalRequested("mcpr_1", "crm_delete_customer", '{"customer": 7}'),)
+    approved = encode(AnswerApproval("mcpr_1", approve=True))["item"]
+    refused = encode(AnswerApproval("mcpr_2", approve=False, reason="Ask the caller first."))["item"]
+    ids = {approved.pop("id"), refused.pop("id")}
+    assert len(ids) == 2
+    assert all(len(id_) <= 32 for id_ in ids)
+    assert approved == {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    assert refused == {
+        "type": "mcp_approval_response",
+        "approval_request_id": "mcpr_2",
+        "approve": False,
+        "reason": "Ask the caller first.",
+    }
+
+
+def test_a_server_whose_tools_can_not_be_listed_is_named_if_it_is_known():
+    assert parse(m.TOOLS_LISTED, m.TOOLS_NOT_LISTED)[1:] == (ToolsNotListed("crm"),)
+    assert parse(m.TOOLS_NOT_LISTED) == (ToolsNotListed(None),)
+
+
+def test_what_an_item_was_at_first_it_stays_when_its_place_is_told():
+    announced = server("conversation.item.added", item=m.AGENT_ITEM)
+    done = {**m.AGENT_ITEM, "content": [{"type": "output_text", "text": "Without a voice."}]}
+    assert parse(announced, server("conversation.item.done", previous_item_id="item_user", item=done)) == (
+        TurnAdded("item_agent", "agent", after=None),
+        TurnAdded("item_agent", "agent", after="item_user"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -338,6 +407,14 @@ def test_a_refused_truncation_without_its_event_id_is_the_last_one():
 )
 def test_errors_that_mean_nothing_are_dropped(message: bytes):
     assert parse(message) == ()
+
+
+def test_a_further_configuration_that_is_refused_is_no_end_whatever_its_code():
+    refused = error("session_expired", "Unknown parameter: 'x'.", "update", param="session.x")
+    assert parse(refused) == (
+        SessionErrored(Problem("update_refused", "session_expired: Unknown parameter: 'x'.", "session.x")),
+    )
+    assert reaction_to(parse(refused)[0].problem) is Reaction.IGNORE
 
 
 def test_other_errors_are_told():
@@ -473,6 +550,11 @@ def test_the_commands():
         "role": "system",
         "content": [{"type": "input_text", "text": "Speak up."}],
     }
+    assert encode(AddMessage("assistant", "Hello?"))["item"] == {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "Hello?"}],
+    }
     assert encode(SendToolOutput("call_1", "{}"))["item"] == {
         "type": "function_call_output",
         "call_id": "call_1",
@@ -522,17 +604,9 @@ def test_a_message_as_openais_types_write_it_is_read_alike(message: bytes):
 def test_every_message_that_openai_has_for_a_plain_websocket_is_known_or_left_out_on_purpose():
     left_out = {
         "conversation.item.input_audio_transcription.segment",  # diarising models
-        "mcp_list_tools.completed",  # tools run by the service
-        "mcp_list_tools.failed",
-        "mcp_list_tools.in_progress",
         "output_audio_buffer.cleared",  # WebRTC and SIP
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
-        "response.mcp_call.completed",
-        "response.mcp_call.failed",
-        "response.mcp_call.in_progress",
-        "response.mcp_call_arguments.delta",
-        "response.mcp_call_arguments.done",
     }
     models = (definition.get("properties", {}) for definition in SERVER_EVENT.json_schema()["$defs"].values())
     types = {fields["type"]["const"] for fields in models if "event_id" in fields and "const" in fields["type"]}
@@ -553,10 +627,13 @@ def test_our_messages_are_openais():
         DeleteTurn("item_a"),
         AddMessage("system", "Speak up."),
         AddMessage("user", "The caller pressed 1."),
+        AddMessage("assistant", "Hello?"),
         SendToolOutput("call_1", "{}"),
         RequestResponse(),
         RequestResponse("Say hello."),
         CancelResponse("resp_1"),
+        AnswerApproval("mcpr_1", approve=True),
+        AnswerApproval("mcpr_1", approve=False, reason="Ask the caller first."),
     )
     ours = [Wire("pcmu").encode(command) for command in commands]
     ours.append(configuration({"type": "realtime", "tools": [tool]}))
