@@ -115,12 +115,17 @@ class Ending:
 def connect(answer: Connect, stream_url: str, action_url: str) -> str:
     """TwiML that opens the media stream; Twilio then asks `action_url` how to go on, or apologizes for us."""
     response = voice_response.VoiceResponse()
+    add_connect(response, answer, stream_url, action_url)
+    return str(response)
+
+
+def add_connect(response: voice_response.VoiceResponse, answer: Connect, stream_url: str, action_url: str) -> None:
+    """Add what `connect` says to a document."""
     verb = voice_response.Connect(action=action_url, method="POST")
     verb.stream(url=stream_url).parameter(name="token", value=answer.token)
     response.append(verb)
-    response.say(_text(answer.apology), language=_locale(answer.language))
+    response.say(speakable(answer.apology), language=locale(answer.language))
     response.hangup()
-    return str(response)
 
 
 def refuse(answer: Refuse) -> str:
@@ -132,7 +137,7 @@ def hang_up(say: str | None = None, language: str | None = None) -> str:
     """TwiML that ends the call, after saying something if there is something to say."""
     response = voice_response.VoiceResponse()
     if say:
-        response.say(_text(say), language=_locale(language or "en"))
+        response.say(speakable(say), language=locale(language or "en"))
     response.hangup()
     return str(response)
 
@@ -144,10 +149,11 @@ def reject(reason: Literal["busy", "rejected"] = "busy") -> str:
     return str(response)
 
 
-def _text(text: str) -> str:
-    """Without the characters that XML has no way to write."""
+def speakable(text: str) -> str:
+    """The text without the characters that XML has no way to write."""
     return _NOT_XML.sub("", text)
 
 
-def _locale(language: str) -> str:
+def locale(language: str) -> str:
+    """The language as <Say> and <Gather> want it, with a region."""
     return language if "-" in language else _REGIONS.get(language, f"{language}-{language.upper()}")
