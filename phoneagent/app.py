@@ -23,7 +23,7 @@ from phoneagent.core.problems import FileProblem
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.settings import Settings, SettingsError
-from phoneagent.tools import Toolbox, load_tools
+from phoneagent.tools import Toolbox, Workers, WorkersError, load_tools
 from phoneagent.web.app import create_app
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
@@ -58,8 +58,10 @@ class Service:
 
 def read_agents(settings: Settings) -> Agents:
     """Read the agent files, and the tools beside their folder."""
-    tools, problems = load_tools(settings.agents.absolute().parent / "tools")
-    toolbox = Toolbox(tools)
+    folder = settings.agents.absolute().parent / "tools"
+    tools, problems = load_tools(folder)
+    workers = Workers(folder, tools, count=settings.tool_workers, memory_mb=settings.tool_memory_mb)
+    toolbox = Toolbox(workers.tools, workers=workers)
     directory = AgentDirectory(settings.agents, region=settings.region, tools=toolbox.names)
     return Agents(directory, toolbox, problems)
 
@@ -76,6 +78,11 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         if not settings.agents.is_dir():
             raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
+        stack.push_async_callback(agents.toolbox.close)
+        try:
+            await agents.toolbox.start()
+        except WorkersError as error:
+            raise SettingsError([str(error)]) from None
         price_list = prices.load(settings.prices)
         engine = await open_engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]

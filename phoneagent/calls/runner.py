@@ -172,11 +172,11 @@ class CallRunner:
         key = f"{details.call_id}:{command.tool_call_id}"
         call = Call(details.call_id, details.caller, details.called, details.agent, key, self._notes)
         began = self._clock()
-        output = await self._toolbox.run(command.name, command.arguments, call)
-        run = ToolRun(command.name, command.arguments, output, self._clock() - began)
+        result = await self._toolbox.run(command.name, command.arguments, call)
+        run = ToolRun(command.name, command.arguments, result.output, self._clock() - began)
         self._tool_runs.append(run)
         self._feed.tell(ToolRan(details.call_id, run))
-        self.receive(on.ToolFinished(command.tool_call_id, output))
+        self.receive(on.ToolFinished(command.tool_call_id, result.output, result.ran))
 
     def _end(self, end: do.EndCall) -> None:
         for task in self._tasks:

@@ -1,4 +1,4 @@
-"""What an agent can do besides talk: typed functions in `tools/*.py`, beside the folder of agents.
+"""What an agent can do besides talk: typed functions in `tools/*.py`, beside the folder of agents, and more.
 
     from phoneagent.tools import Call, ToolError, tool
 
@@ -10,8 +10,24 @@
 The docstring and the types are what the model is told; the call is handed in by the service.
 """
 
-from phoneagent.tools.function import Call, Tool, ToolError, tool
+from phoneagent.tools.function import Call, Tool, ToolError, caller_lookup, tool
 from phoneagent.tools.loading import load_tools
+from phoneagent.tools.output import DATA_RULE
+from phoneagent.tools.runnable import Runnable, ToolResult
 from phoneagent.tools.toolbox import Toolbox
+from phoneagent.tools.workers import Workers, WorkersError
 
-__all__ = ["Call", "Tool", "ToolError", "Toolbox", "load_tools", "tool"]
+__all__ = [
+    "DATA_RULE",
+    "Call",
+    "Runnable",
+    "Tool",
+    "ToolError",
+    "ToolResult",
+    "Toolbox",
+    "Workers",
+    "WorkersError",
+    "caller_lookup",
+    "load_tools",
+    "tool",
+]

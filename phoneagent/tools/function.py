@@ -6,18 +6,20 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints, overload
+from typing import Any, Literal, Protocol, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from phoneagent.core.agents import Agent, ToolSpec
+from phoneagent.core.agents import Agent, Filler, Line, ToolPolicy, ToolSpec
 from phoneagent.tools.control import CallControl
-from phoneagent.tools.threads import in_thread
+from phoneagent.tools.runnable import BadArgumentsError
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the engines accept
+LOOK_UP_CALLER = "look_up_caller"
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the engines accept
+_NO_PARAMETERS = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 class ToolError(Exception):
@@ -37,8 +39,9 @@ class Call:
     """The call in which a tool runs. A parameter of this type is handed in, and the model knows nothing of it.
 
     `caller` and `called` are E.164 numbers, or what the carrier sent in their place. `idempotency_key` is the same
-    when the same tool call is tried again. `notes` is kept for the length of the call and shared by its tools.
-    `control` is for the built-in tools; a tool of your own runs in another process and has none.
+    when the same tool call is tried again. `notes` is kept for the length of the call and shared by its tools, which
+    may change it: small values that can be pickled. `control` is for the built-in tools; a tool of your own runs in
+    another process and has none.
     """
 
     call_id: str
@@ -50,58 +53,88 @@ class Call:
     control: CallControl | None = field(default=None, repr=False, compare=False)
 
 
+class LocalTool(Protocol):
+    """A tool that runs in the process that calls it, and may block it."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the model is told of it, and how it is run."""
+
+    def call(self, arguments: str, call: Call) -> Any:
+        """The result, or a coroutine that returns it. `arguments` is JSON text. Raises as `Runnable.run`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may call. Called itself, it is the function.
-
-    `timeout_s`: None for the toolbox's own.
-    """
+    """A function that the model may call. Called itself, it is the function. A Runnable, and a LocalTool."""
 
     spec: ToolSpec
     function: Callable[..., Any] = field(repr=False)
     arguments: type[BaseModel] = field(repr=False)
     call_parameter: str | None
-    timeout_s: float | None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is awaited; else it runs in a thread."""
-        return inspect.iscoroutinefunction(self.function)
-
     def parse(self, arguments: str, call: Call) -> dict[str, Any]:
-        """The function's arguments from JSON text, the call among them. Raises ValidationError."""
-        parsed = self.arguments.model_validate_json(arguments, strict=True)
+        """The function's arguments from JSON text, the call among them. Raises BadArgumentsError."""
+        try:
+            parsed = self.arguments.model_validate_json(arguments.strip() or "{}", strict=True)
+        except ValidationError as error:
+            raise BadArgumentsError(_faults(error)) from None
         values = {name: getattr(parsed, name) for name in self.arguments.model_fields}
         return values if self.call_parameter is None else values | {self.call_parameter: call}
 
-    async def run(self, arguments: dict[str, Any]) -> Any:
-        """The function's result. Raises what it raises."""
-        if self.is_async:
-            return await self.function(**arguments)
-        return await in_thread(lambda: self.function(**arguments))
+    def call(self, arguments: str, call: Call) -> Any:
+        """See LocalTool."""
+        return self.function(**self.parse(arguments, call))
+
+    async def run(self, arguments: str, call: Call) -> object:
+        """See Runnable. A function that isn't async blocks this process."""
+        result: object = self.call(arguments, call)
+        return await result if inspect.isawaitable(result) else result
 
 
 @overload
 def tool(function: Callable[..., Any], /) -> Tool: ...
 @overload
-def tool(*, timeout_s: float) -> Callable[[Callable[..., Any]], Tool]: ...
-def tool(function: Callable[..., Any] | None = None, /, *, timeout_s: float | None = None) -> Any:
+def tool(
+    *,
+    timeout_s: float | None = None,
+    while_running: Filler | str | None = None,
+    on_barge_in: Literal["keep", "cancel"] = "keep",
+    side_effects: bool = False,
+    confirm: bool = False,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    while_running: Filler | str | None = None,
+    **options: Any,
+) -> Any:
     """Make a tool of a function, sync or async, with types on all parameters and a docstring.
 
     The docstring is what the model reads; lines "name: text" under "Args:" describe the parameters, and so does
-    `Annotated[…, "text"]`. Raises ToolError for a function that can't be a tool.
+    `Annotated[…, "text"]`. The options are those of ToolPolicy; `while_running` may be a line to be spoken, or "music".
+    An agent's file may set each of them otherwise. Raises ToolError for a function that can't be a tool.
     """
+    policy = ToolPolicy(while_running=_filler(while_running), **options)
     if function is None:
-        return lambda function: _tool(function, timeout_s)
-    return _tool(function, timeout_s)
+        return lambda function: tool_of(function, policy)
+    return tool_of(function, policy)
 
 
-def _tool(function: Callable[..., Any], timeout_s: float | None) -> Tool:
+def _filler(given: Filler | str | None) -> Filler | None:
+    if not isinstance(given, str):
+        return given
+    return Filler(None if given == "music" else Line(given))
+
+
+def tool_of(function: Callable[..., Any], policy: ToolPolicy) -> Tool:
+    """The tool that a function is. Raises ToolError."""
     name = function.__name__
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ToolError(f"{name}: a tool's name may have ASCII letters, digits and _ only")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ToolError(f"{name}: a tool returns its result, it can't yield")
@@ -115,8 +148,28 @@ def _tool(function: Callable[..., Any], timeout_s: float | None) -> Tool:
     except (PydanticUserError, NameError) as error:
         raise ToolError(f"{name}: {error}") from error
     parameters = {key: value for key, value in parameters.items() if key not in ("title", "description")}
-    spec = ToolSpec(name, description, {"type": "object", "properties": {}} | parameters)
-    return Tool(spec, function, arguments, call_parameter, timeout_s)
+    spec = ToolSpec(name, description, {"type": "object", "properties": {}} | parameters, policy)
+    return Tool(spec, function, arguments, call_parameter)
+
+
+def caller_lookup(function: Callable[[Call], Any]) -> Tool:
+    """Make of a function of the call the tool `look_up_caller`, which an agent may list to know who is calling.
+
+    Its docstring, if any, is added to what the model is told. Raises ToolError.
+    """
+    parameters = inspect.signature(function).parameters
+    if len(parameters) != 1:
+        raise ToolError(f"{function.__name__}: a caller_lookup has one parameter, the Call")
+    about = " ".join((inspect.getdoc(function) or "").split())
+    spec = ToolSpec(LOOK_UP_CALLER, f"Look up who is calling. {about}".strip(), _NO_PARAMETERS)
+    return Tool(spec, function, create_model(LOOK_UP_CALLER, __config__=ConfigDict(extra="forbid")), *parameters)
+
+
+def _faults(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(str(step) for step in fault['loc']) or 'arguments'}: {fault['msg']}" for fault in faults[:5]
+    )
 
 
 def _parameters(function: Callable[..., Any], described: dict[str, str]) -> tuple[dict[str, Any], str | None]:

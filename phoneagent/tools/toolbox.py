@@ -3,111 +3,153 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import math
 import traceback
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
 
-from pydantic import ValidationError
-from pydantic_core import to_json
-
-from phoneagent.core.agents import Agent, ToolSpec
+from phoneagent.core.agents import Agent, HttpTool, ToolPolicy, ToolSpec
+from phoneagent.tools import output
 from phoneagent.tools.builtin import BUILTIN
-from phoneagent.tools.function import Call, Tool, ToolError
+from phoneagent.tools.control import HandOver
+from phoneagent.tools.function import Call, ToolError
+from phoneagent.tools.runnable import BadArgumentsError, BusyError, FailedError, Output, Runnable, ToolResult
 
 logger = logging.getLogger(__name__)
 
-MAX_OUTPUT_BYTES = 16 * 1024
-MOST_AT_ONCE = 64
+
+class HttpSource(Protocol):
+    """Makes tools of the HTTP requests that an agent's file declares."""
+
+    def tool(self, name: str, declared: HttpTool) -> Runnable: ...
+    async def close(self) -> None: ...
+
+
+class McpSource(Protocol):
+    """Knows the tools of an agent's MCP servers."""
+
+    def tools(self, agent: Agent) -> Mapping[str, Runnable]: ...
+    async def close(self) -> None: ...
+
+
+class WorkerPool(Protocol):
+    """What the Python tools run in."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Toolbox:
-    """The tools of the service, the built-in `end_call` among them. `timeout_s` is for a tool without its own."""
+    """The tools of the service. Beside `tools`, an agent has those built in, and those that its file declares.
 
-    def __init__(self, tools: Mapping[str, Tool], *, timeout_s: float = 8.0) -> None:
-        self._tools = BUILTIN | dict(tools)
+    `timeout_s` is for a tool without its own. What is given is started and closed with the toolbox.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Runnable],
+        *,
+        workers: WorkerPool | None = None,
+        http: HttpSource | None = None,
+        mcp: McpSource | None = None,
+        timeout_s: float = 8.0,
+    ) -> None:
+        self._tools = dict(tools)
+        self._workers = workers
+        self._http = http
+        self._mcp = mcp
         self._timeout_s = timeout_s
-        self._running: set[asyncio.Task[str]] = set()
+
+    async def start(self) -> None:
+        """Have everything ready for the first tool. Raises WorkersError."""
+        if self._workers is not None:
+            await self._workers.start()
+
+    async def close(self) -> None:
+        """Stop what runs, and let go of everything."""
+        for source in (self._workers, self._http, self._mcp):
+            if source is not None:
+                await source.close()
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that an agent file may use."""
-        return frozenset(self._tools)
+        """The names that an agent file may use without declaring a tool itself."""
+        return frozenset(self._tools) | frozenset(BUILTIN)
 
     def specs(self, agent: Agent) -> tuple[ToolSpec, ...]:
-        """The agent's tools as the model is told of them."""
-        return tuple(self._tools[name].spec for name in agent.tools if name in self._tools)
+        """The agent's tools as the model is told of them, run as its file says."""
+        return tuple(
+            replace(tool.spec, name=name, policy=_policy(agent, tool.spec)) for name, tool in self._agents_tools(agent)
+        )
 
-    async def run(self, name: str, arguments: str, call: Call) -> str:
-        """What the model is told of a tool call: the result as JSON (text as it is), or `{"error", "message"}`.
+    def policies(self, agent: Agent) -> Mapping[str, ToolPolicy]:
+        """How the agent's tools are run, by name."""
+        return {spec.name: spec.policy for spec in self.specs(agent)}
 
-        `arguments` is JSON text as the model wrote it. Never raises, unless it is cancelled. When the time is up, an
-        async tool is cancelled and no tool is waited for.
+    async def run(self, name: str, arguments: str, call: Call) -> ToolResult:
+        """What came of a tool call; `arguments` is JSON text as the model wrote it.
+
+        Never raises, unless it is cancelled. A tool whose time is up is cancelled.
         """
-        tool = self._tools.get(name)
-        if tool is None or name not in call.agent.tools:
-            return _error("unknown_tool", f"There is no tool {name[:64]!r}.")
-        if len(self._running) >= MOST_AT_ONCE:  # tools that hang and can't be cancelled
-            logger.error("too many tools are running", extra={"tool": name})
-            return _error("busy", "The tool is busy. Try again in a moment.")
-        task = asyncio.create_task(_answer(tool, arguments, call))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        tool = dict(self._agents_tools(call.agent)).get(name)
+        if tool is None:
+            return _refused("unknown_tool", f"There is no tool {name[:64]!r}.")
+        timeout_s = _policy(call.agent, tool.spec).timeout_s or self._timeout_s
+        limit = asyncio.timeout(None if timeout_s == math.inf else timeout_s)
         try:
-            done, _ = await asyncio.wait({task}, timeout=tool.timeout_s or self._timeout_s)
-        finally:
-            if tool.is_async:  # a thread can't be stopped: its task lives, and counts, until it ends by itself
-                task.cancel()
-        if not done:
-            logger.warning("tool timed out", extra={"tool": name})
-            return _error("timeout", "The tool took too long. It may or may not have done its work.")
-        return _error("failed", "The tool was cancelled.") if task.cancelled() else _capped(task.result())
+            async with limit:
+                return _result(await tool.run(arguments, call))
+        except BadArgumentsError as error:
+            return _refused("bad_arguments", str(error))
+        except BusyError:
+            logger.error("too many tools are running", extra={"tool": name})
+            return _refused("busy", "The tool is busy, nothing was done. Try again in a moment.")
+        except ToolError as error:
+            return ToolResult(output.of_error("failed", str(error)), ran=error.ran)
+        except FailedError as error:
+            return _failed(name, error.kind, error.where)
+        except Exception as error:
+            if limit.expired():
+                logger.warning("tool timed out", extra={"tool": name})
+                message = "The tool took too long. It may or may not have done its work."
+                return ToolResult(output.of_error("timeout", message))
+            frames = traceback.extract_tb(error.__traceback__)
+            return _failed(name, type(error).__name__, f"{frames[-1].filename}:{frames[-1].lineno}")
+
+    def _agents_tools(self, agent: Agent) -> Iterator[tuple[str, Runnable]]:
+        for name in agent.tools:
+            if name in agent.http_tools:
+                if self._http is not None:
+                    yield name, self._http.tool(name, agent.http_tools[name])
+            elif name in self._tools:
+                yield name, self._tools[name]
+            elif name in BUILTIN and (built_in := BUILTIN[name](agent)) is not None:
+                yield name, built_in
+        if self._mcp is not None:
+            yield from self._mcp.tools(agent).items()
 
 
-async def _answer(tool: Tool, arguments: str, call: Call) -> str:
-    """The result as text; what goes wrong is told to the model in a line, and to the log without what was said."""
-    try:
-        values = tool.parse(arguments.strip() or "{}", call)
-    except ValidationError as error:
-        return _error("bad_arguments", _faults(error))
-    try:
-        return _text(await tool.run(values))
-    except ToolError as error:
-        return _error("failed", str(error))
-    except (Exception, SystemExit) as error:
-        return _failed(tool, error)
+def _policy(agent: Agent, spec: ToolSpec) -> ToolPolicy:
+    return replace(spec.policy, **agent.tool_options.get(spec.name, {}))
 
 
-def _text(result: Any) -> str:
-    if result is None:
-        return '{"ok":true}'
-    return result if isinstance(result, str) else to_json(result).decode()
+def _result(result: object) -> ToolResult:
+    match result:
+        case HandOver(agent):
+            return ToolResult(output.of_result(f"{agent.name} has taken over."), agent=agent)
+        case Output(json):
+            return ToolResult(json)
+        case _:
+            return ToolResult(output.of_result(result))
 
 
-def _faults(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(str(step) for step in fault['loc']) or 'arguments'}: {fault['msg']}" for fault in faults[:5]
-    )
+def _refused(kind: str, message: str) -> ToolResult:
+    return ToolResult(output.of_error(kind, message), ran=False)
 
 
-def _failed(tool: Tool, error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename}:{frames[-1].lineno}"
-    logger.error("tool failed", extra={"tool": tool.spec.name, "error": type(error).__name__, "where": where})
+def _failed(name: str, kind: str, where: str) -> ToolResult:
     # Without the exception itself, which may quote the caller.
-    logger.debug("tool's traceback", extra={"tool": tool.spec.name, "frames": frames.format()})
-    return _error("failed", f"The tool failed ({type(error).__name__}).")
-
-
-def _error(kind: str, message: str) -> str:
-    return json.dumps({"error": kind, "message": message}, ensure_ascii=False)
-
-
-def _capped(text: str) -> str:
-    data = text.encode(errors="replace")
-    if len(data) <= MAX_OUTPUT_BYTES:
-        return text
-    note = f"\n[cut: the result has {len(data)} bytes]"
-    return data[: MAX_OUTPUT_BYTES - len(note)].decode(errors="ignore") + note
+    logger.error("tool failed", extra={"tool": name, "error": kind, "where": where})
+    return ToolResult(output.of_error("failed", f"The tool failed ({kind})."))
