@@ -16,6 +16,7 @@ from rich.console import Console
 from phoneagent import __version__, telemetry
 from phoneagent.agents.check import describe
 from phoneagent.agents.schema import json_schema
+from phoneagent.cli.numbers import dev, doctor, numbers
 from phoneagent.prices import PricesError
 from phoneagent.settings import Settings, SettingsError, load
 from phoneagent.simulate.audio import ClipError
@@ -49,6 +50,11 @@ def main() -> None:
     \b
     Settings are environment variables, or lines of .env; README.md has their table.
     """
+
+
+main.add_command(dev)
+main.add_command(numbers)
+main.add_command(doctor)
 
 
 @main.command()
