@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.commands import Command
+from phoneagent.core.dials import Dial
 from phoneagent.core.events import Event
 
 Receive = Callable[[Event], None]
@@ -28,6 +29,9 @@ class Session(Protocol):
     def send(self, command: Command) -> None:
         """Put a command on the wire before returning."""
 
+    def update(self, agent: Agent, prompt: str, tools: tuple[ToolSpec, ...]) -> None:
+        """Go on as another agent; voice, model and audio stay as they are."""
+
     def close(self) -> None:
         """End the session. No event comes after this."""
 
@@ -39,3 +43,37 @@ class Engine(Protocol):
 
     def open(self, agent: Agent, prompt: str, tools: tuple[ToolSpec, ...], receive: Receive) -> Session:
         """Begin a session, without waiting for it: `SessionReady` or `SessionEnded` is told to `receive`."""
+
+
+class LiveCall(Protocol):
+    """A call, as those see it who take its caller out of the stream."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the caller is on a stream."""
+
+    def receive(self, event: Event) -> None:
+        """Take note of an event and do what follows from it."""
+
+    def play_music(self, play: bool) -> None:
+        """Begin or end hold music on the stream."""
+
+
+class Messages(Protocol):
+    """Keeps the messages that agents take."""
+
+    async def add(self, call_id: str, agent: str, caller: str, text: str, callback_number: str | None) -> None:
+        """Keep one."""
+
+
+class Dials(Protocol):
+    """The calls that we place, which the carrier asks about with the nonce that was in their URLs."""
+
+    def expected(self, nonce: str, call_sid: str) -> Dial | None:
+        """The dial that this call is, or None if there is none."""
+
+    def status(self, nonce: str, params: Mapping[str, str]) -> None:
+        """Take note of a status callback."""
+
+    def machine(self, nonce: str, params: Mapping[str, str]) -> None:
+        """Take note of who has answered."""

@@ -28,7 +28,7 @@ class _Control:
 
     def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> None:
         if isinstance(error, ControlError):
-            raise ToolError(str(error)) from error
+            raise ToolError(str(error), ran=error.ran) from error
 
 
 def _end_call() -> Tool:

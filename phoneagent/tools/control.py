@@ -16,7 +16,11 @@ class HandOver:
 
 
 class ControlError(Exception):
-    """What was asked for can't be done; the text is for the model."""
+    """What was asked for can't be done; the text is for the model. `ran`: it may have been done all the same."""
+
+    def __init__(self, message: str, *, ran: bool = False) -> None:
+        super().__init__(message)
+        self.ran = ran
 
 
 class CallControl(Protocol):

@@ -195,7 +195,7 @@ class TwilioApi:
 
     async def _repeat(self, request: Callable[[], Any]) -> Any:
         """Do what may be done twice."""
-        return await self._try(request, lambda error: error.maybe_done or error.status == 429)
+        return await self._try(request, lambda error: error.maybe_done or error.status in (None, 429))
 
     async def _once(self, request: Callable[[], Any]) -> Any:
         """Do what must not be done twice: again only if it certainly was not done."""
