@@ -187,11 +187,7 @@ class DialogueBrain:
         if output.call_id not in self._calls:
             return []
         action, values = self._calls.pop(output.call_id)
-        try:
-            result = orjson.loads(output.output)
-        except orjson.JSONDecodeError:
-            result = output.output
-        fields: dict[str, Any] = result if isinstance(result, dict) else {"result": result}
+        fields = _fields(output.output)
         failed = bool(fields.get("error")) or fields.get("ok") is False
         if failed:
             return self._conclude(action, self._fill_in(action.error, {**values, **fields}))
@@ -256,3 +252,15 @@ class DialogueBrain:
         if (whole := _FIELD.fullmatch(value)) is not None:
             return argument(values[whole[1]])
         return self._fill_in(value, values)
+
+
+def _fields(output: str) -> dict[str, Any]:
+    """What a tool returned, by name: an error, the mapping that is its result, or another `result`."""
+    try:
+        told = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        told = output
+    if not isinstance(told, dict):
+        return {"result": told}
+    result = told.get("result")
+    return result if isinstance(result, dict) else told

@@ -20,6 +20,7 @@ class Conversation:
         self.brain = DialogueBrain(Dialogue.model_validate(dialogue_of(agent)), lambda: SATURDAY)
         self.history: list[Entry] = []
         self.calls: list[CallTool] = []
+        self.tools = TOOLS
 
     async def say(self, text: str) -> str:
         self.history.append(Said(f"i{len(self.history)}", "user", text))
@@ -31,7 +32,7 @@ class Conversation:
 
     async def respond(self) -> str:
         said = []
-        async for step in self.brain.respond(Request(self.history, "", tools=TOOLS)):
+        async for step in self.brain.respond(Request(self.history, "", tools=self.tools)):
             if isinstance(step, Speak):
                 said.append(step.text)
             else:
@@ -54,7 +55,7 @@ async def test_what_is_missing_is_asked_for_and_the_whole_is_confirmed() -> None
         "book_table",
         {"people": 2, "date": "2026-11-27", "time": "18:30"},
     )
-    assert "reference is X 1" in await talk.give('{"reference": "X 1"}')
+    assert "reference is X 1" in await talk.give('{"result":{"reference":"X 1"}}')
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,14 @@ async def test_a_failed_tool_is_explained() -> None:
     assert "fully booked" in await talk.give('{"error": "failed", "message": "We are fully booked."}')
 
 
+@pytest.mark.parametrize("output", ['{"reference":"X 1"}', '{"result":{"reference":"X 1"}}'])
+async def test_the_fields_of_a_result_are_known_by_name_whether_or_not_it_is_wrapped(output: str) -> None:
+    talk = Conversation()
+    await talk.say("book a table for four people tomorrow at seven")
+    await talk.say("yes")
+    assert "reference is X 1" in await talk.give(output)
+
+
 async def test_not_understood_is_said_in_other_words_each_time_and_then_the_call_is_ended() -> None:
     talk = Conversation()
     answers = [await talk.say("[unintelligible]") for _ in range(4)]
@@ -123,6 +132,11 @@ async def test_a_message_after_hours() -> None:
     assert await talk.say("five five five oh one two three") == (
         "I note: lost property, and your number is 5 5 5 0 1 2 3. Is that right?"
     )
+    talk.tools = [{"name": "take_message"}]
+    assert await talk.say("yes") == ""
+    [call] = talk.calls
+    assert json.loads(call.arguments) == {"text": "It is about: lost property.", "callback_number": "5550123"}
+    assert "call you back tomorrow" in await talk.give('{"result":"done"}')
 
 
 @pytest.mark.parametrize(
