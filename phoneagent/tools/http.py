@@ -24,6 +24,7 @@ from phoneagent.tools.runnable import BadArgumentsError, Runnable
 logger = logging.getLogger(__name__)
 
 _MOST_REDIRECTS = 5
+_MOST_KEPT = 1000
 _CONNECT_S = 2.0  # to one of the addresses of a host
 
 
@@ -44,6 +45,7 @@ class HttpTools:
     ) -> None:
         self._secrets = dict(secrets)
         self._timeout_s = timeout_s
+        self._made: dict[tuple[str, int], _HttpRunnable] = {}
         tls = ssl_context or ssl.create_default_context()
         public = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)
         guard(public, resolve)
@@ -51,23 +53,31 @@ class HttpTools:
         self._public = _client(public)
         self._anywhere = _client(httpx.AsyncHTTPTransport(verify=tls, trust_env=False))
 
-    def tool(self, name: str, declared: HttpTool, *, timeout_s: float | None = None) -> Runnable:
-        """A tool of that name. Raises ValueError, with the reasons, for one that can't be used (see `problems`).
+    def tool(self, name: str, declared: HttpTool) -> Runnable:
+        """A tool of that name. Raises ValueError, with the reasons, for one that can't be used (see `problems`)."""
+        key = name, id(declared)  # what is made holds what is declared, so its id is not another's
+        if key not in self._made:
+            if len(self._made) >= _MOST_KEPT:  # agent files were saved that often
+                self._made.clear()
+            self._made[key] = self._make(name, declared)
+        return self._made[key]
 
-        `timeout_s`: None for that of all.
-        """
+    def _make(self, name: str, declared: HttpTool) -> _HttpRunnable:
         if found := problems(declared, self._secrets):
             raise ValueError("; ".join(found))
+        headers = tool_secrets.filled(declared.headers, self._secrets)
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise ValueError("headers: a secret has characters that no header may have")
         schema = closed(declared.parameters)
         used = set(tool_secrets.references(declared.headers.values()))
         return _HttpRunnable(
             spec=ToolSpec(name, declared.description, schema),
             declared=declared,
             arguments=Arguments(schema),
-            headers=tool_secrets.headers(declared.headers, self._secrets),
+            headers=headers,
             secrets=tuple(value for key, value in self._secrets.items() if key in used),
             client=self._anywhere if declared.allow_private else self._public,
-            timeout_s=timeout_s or self._timeout_s,
+            timeout_s=self._timeout_s,
         )
 
     async def close(self) -> None:

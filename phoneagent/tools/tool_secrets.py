@@ -30,15 +30,6 @@ def filled(texts: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, st
     return {key: _REFERENCE.sub(lambda found: secrets[found[1]], text) for key, text in texts.items()}
 
 
-def headers(texts: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """The headers with their secrets. Raises ValueError for one that HTTP could not carry."""
-    whole = filled(texts, secrets)
-    for name, value in whole.items():
-        if not (value.isascii() and value.isprintable()):
-            raise ValueError(f"headers: a secret in {name} has characters that no header may have")
-    return whole
-
-
 def hidden(value: Any, secrets: Iterable[str]) -> Any:
     """The value, read from JSON, without the secrets: a service may send back what it was sent."""
     known = [secret for secret in secrets if len(secret) >= _SHORTEST_HIDDEN]

@@ -1,0 +1,193 @@
+"""Tools of MCP servers that agent files name, called by the service itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import ssl
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from phoneagent.core.agents import Agent, McpServer, ToolPolicy, ToolSpec
+from phoneagent.tools import mcp_transport, tool_secrets
+from phoneagent.tools.addresses import Resolve
+from phoneagent.tools.function import Call
+from phoneagent.tools.json_schema import Arguments
+from phoneagent.tools.lookup import resolve
+from phoneagent.tools.mcp_connection import Connection, Dial, Offered, Patience
+from phoneagent.tools.mcp_result import told
+from phoneagent.tools.runnable import Runnable
+
+_LONGEST_NAME = 64  # what the engines accept
+_ANY_OBJECT = Arguments({"type": "object"})
+
+_Key = tuple[object, ...]
+
+
+class McpServers:
+    """The servers that the service's agents use: one connection for all that define a server in the same way.
+
+    `secrets` are the values of `${NAME}` in `env` and `headers`. `ssl_context` and `resolve`: None for the system's.
+    """
+
+    def __init__(
+        self,
+        secrets: Mapping[str, str],
+        *,
+        patience: Patience | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
+        self._secrets = dict(secrets)
+        self._patience = patience or Patience()
+        self._ssl_context = ssl_context or ssl.create_default_context()
+        self._resolve = resolve
+        self._agents: tuple[Agent, ...] = ()
+        self._connections: dict[_Key, Connection] = {}
+        self._refreshing = asyncio.Lock()
+
+    async def refresh(self, agents: Iterable[Agent]) -> None:
+        """Connect with the servers of these agents and list their tools; let go of all others.
+
+        Returns when each new server is there or has failed for the first time; those are tried again in the
+        background. Never raises for what a server does: see `problems`.
+        """
+        async with self._refreshing:
+            self._agents = tuple(agents)
+            wanted = {
+                _key(server): (label, server)
+                for agent in self._agents
+                for label, server in _servers(agent)
+                if not problems(server, self._secrets)
+            }
+            gone = [self._connections.pop(key) for key in self._connections.keys() - wanted.keys()]
+            new = {
+                key: Connection(label, self._dial(server), self._patience)
+                for key, (label, server) in wanted.items()
+                if key not in self._connections
+            }
+            self._connections |= new
+            await asyncio.gather(
+                *(connection.close() for connection in gone), *(connection.settled() for connection in new.values())
+            )
+
+    def tools(self, agent: Agent) -> Mapping[str, Runnable]:
+        """The tools that an agent may use, as they were last listed, by the names that the model knows them by."""
+        return self._survey(agent)[0]
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the agents from using a server or a tool at present, for somebody who can change it."""
+        found = []
+        for agent in self._agents:
+            wrong = [
+                f"mcp.{label}: {problem}"
+                for label, server in _servers(agent)
+                for problem in problems(server, self._secrets)
+            ]
+            found += [f"{agent.name}: {problem}" for problem in wrong + self._survey(agent)[1]]
+        return found
+
+    async def close(self) -> None:
+        """Ends all connections, and the programs that were started."""
+        await self.refresh(())
+
+    def _survey(self, agent: Agent) -> tuple[dict[str, Runnable], list[str]]:
+        """The agent's tools, and why there are not more."""
+        tools: dict[str, Runnable] = {}
+        missed: list[str] = []
+        for label, server in _servers(agent):
+            connection = self._connections.get(_key(server))
+            if connection is None:
+                continue
+            if connection.problem is not None:
+                missed.append(f"mcp.{label}: {connection.problem}")
+            elif unknown := set(server.tools or ()) - {tool.name for tool in connection.offered}:
+                missed.append(f"mcp.{label}: the server has no tool {', '.join(sorted(unknown))}")
+            for tool in connection.offered:
+                if server.tools is not None and tool.name not in server.tools:
+                    continue
+                name = _model_name(label, tool.name)
+                if name in tools or name in agent.tools:
+                    missed.append(f"mcp.{label}: {tool.name} is left out, there is another {name}")
+                else:
+                    tools[name] = self._runnable(name, server, tool, connection)
+        return tools, missed
+
+    def _runnable(self, name: str, server: McpServer, tool: Offered, connection: Connection) -> Runnable:
+        used = tool_secrets.references((*server.env.values(), *server.headers.values()))
+        spec = ToolSpec(name, tool.description, tool.schema, ToolPolicy(confirm=server.confirm))
+        return _McpRunnable(spec, tool, connection, tuple(self._secrets[secret] for secret in used))
+
+    def _dial(self, server: McpServer) -> Dial:
+        if server.command is not None:
+            command, env = server.command, tool_secrets.filled(server.env, self._secrets)
+            return lambda on_end: mcp_transport.program(command, env, on_end)
+        assert server.url is not None  # see `problems`
+        url, headers = server.url, tool_secrets.filled(server.headers, self._secrets)
+        allowed = None if server.allow_private else self._resolve
+        return lambda on_end: mcp_transport.remote(
+            url, headers, timeout_s=self._patience.connect_s, ssl_context=self._ssl_context, resolve=allowed
+        )
+
+
+def problems(server: McpServer, secrets: Collection[str] | None = None) -> list[str]:
+    """What is wrong with the definition of a server, a line each that begins with the field's name.
+
+    `secrets` are the names that `${NAME}` may use; None leaves those unchecked.
+    """
+    found = []
+    if bool(server.command) == (server.url is not None):
+        found.append("command: a server has either a command or a url")
+    if server.url is not None:
+        url = urlsplit(server.url)
+        if url.scheme not in ("https", "http") or not url.hostname or "@" in url.netloc:
+            found.append("url: must be https://host/path")
+        elif url.scheme == "http" and not server.allow_private:
+            found.append("url: must begin with https:// (http:// needs allow_private)")
+    elif server.run_by == "model":
+        found.append("run_by: the model's service can only call a server that has a url")
+    if secrets is not None:
+        found += [f"env: {problem}" for problem in tool_secrets.unknown(server.env.values(), secrets)]
+        found += [f"headers: {problem}" for problem in tool_secrets.unknown(server.headers.values(), secrets)]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _McpRunnable:
+    spec: ToolSpec
+    tool: Offered
+    connection: Connection
+    secrets: tuple[str, ...] = field(repr=False)
+
+    async def run(self, arguments: str, call: Call) -> Any:
+        """What the server answers. Arguments that only the server understands are left to it."""
+        given = (self.tool.arguments or _ANY_OBJECT).parse(arguments)
+        return told(await self.connection.call(self.tool.name, given), self.secrets)
+
+
+def _servers(agent: Agent) -> Iterator[tuple[str, McpServer]]:
+    for label, server in agent.mcp.items():
+        if server.run_by == "service":
+            yield label, server
+
+
+def _key(server: McpServer) -> _Key:
+    """What makes it another server. Which tools an agent may use, and how, does not."""
+    return (
+        server.command,
+        tuple(sorted(server.env.items())),
+        server.url,
+        tuple(sorted(server.headers.items())),
+        server.allow_private,
+    )
+
+
+def _model_name(label: str, tool: str) -> str:
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{label}_{tool}")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
