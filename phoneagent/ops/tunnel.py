@@ -147,11 +147,10 @@ class _Output:
 
 async def stop(process: Process, within_s: float) -> None:
     """End a process with SIGTERM, and if that is not enough with SIGKILL."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), within_s)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), within_s)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
