@@ -14,15 +14,15 @@ class DigitCollector:
     """
 
     def __init__(self, rules: Dtmf) -> None:
-        self._rules = rules
+        self.rules = rules
         self._digits = ""
 
     def press(self, digit: str) -> str | None:
         """Add a key. Returns the digits if the message is complete with it."""
-        if digit == self._rules.terminator:
+        if digit == self.rules.terminator:
             return self.take() or digit
         self._digits += digit
-        return self.take() if len(self._digits) >= (self._rules.length or MOST_DIGITS) else None
+        return self.take() if len(self._digits) >= (self.rules.length or MOST_DIGITS) else None
 
     def take(self) -> str:
         """The digits so far, at a pause; none are kept."""

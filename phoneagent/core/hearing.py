@@ -15,8 +15,7 @@ class CallerSpeech:
     """The caller's side of taking turns. Whether somebody speaks is the session's word; how loud, is heard here."""
 
     def __init__(self, detection: TurnDetection) -> None:
-        window_ms = (detection.silence_duration_ms or 0) if detection.type == "server_vad" else 0
-        self._window_s = window_ms / 1000
+        self.detection = detection
         self.speaking = False
         self._held: deque[str] = deque(maxlen=HELD_FRAMES)
         self._ended_at: float | None = None
@@ -44,7 +43,15 @@ class CallerSpeech:
     def stopped(self, now: float) -> None:
         """The speech is over, and was so for the session's window of silence before it said so."""
         self.speaking = False
-        self._ended_at = now - self._window_s
+        rules = self.detection
+        window_ms = (rules.silence_duration_ms or 0) if rules.type == "server_vad" else 0
+        self._ended_at = now - window_ms / 1000
+
+    def left(self) -> None:
+        """Nobody is heard any more, nor to be answered."""
+        self.speaking = False
+        self.forget_end()
+        self.end_trial()
 
     def answered_after_ms(self, now: float) -> int | None:
         """How long ago the speech ended that is being answered now; None if it was answered before."""

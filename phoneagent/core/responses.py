@@ -77,9 +77,27 @@ class Responses:
         self._answer_wanted = False
         self._lines.clear()
 
-    def next(self) -> Commands:
-        """Ask for the next response that is wanted, if one may be asked for now."""
+    def forget(self, line: Line) -> None:
+        """Forget the wish for a line that was not asked for yet."""
+        if line in self._lines:
+            self._lines.remove(line)
+
+    def start_over(self) -> None:
+        """Another session takes the place of this one: what was wanted of that is wanted of this."""
+        if self.active is not None and self.active_request is None:
+            self._answer_wanted = True
+        self.refused()
+        self.active = self.active_request = None
+        self.held = self.paused = False
+
+    def next(self, *, answerable: bool = True) -> Commands:
+        """Ask for the next response that is wanted, if one may be asked for now.
+
+        A conversation that lacks the output of a tool is not `answerable`; given words can be said all the same.
+        """
         if self.busy or self.held or self.paused or not (self._answer_wanted or self._lines):
+            return NOTHING
+        if not answerable and not (self._lines and self._lines[0].exact):
             return NOTHING
         if self._lines:
             self.asked = Request(self._lines.popleft())

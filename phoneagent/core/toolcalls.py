@@ -1,53 +1,48 @@
-"""The tool calls of a conversation: which are running, and when the model is to speak of their results."""
+"""The tool calls of a session's responses: which are to come to an end, and when the model is to speak of them."""
 
 from __future__ import annotations
 
 
 class ToolCalls:
-    """Each tool call runs once. The outputs of one response's calls are posted, then one answer is wanted."""
+    """The outputs of one response's calls are posted, then one answer is wanted."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._running: dict[str, str] = {}  # tool calls, and the responses that made them
-        self._posted: set[str] = set()  # responses of which outputs were posted and no answer was wanted yet
+        self._open: dict[str, str] = {}  # tool calls, and the responses that made them
+        self._posted: dict[str, bool] = {}  # responses that have had outputs posted, and whether to speak of them
 
     @property
-    def running(self) -> bool:
-        """Whether a tool runs."""
-        return bool(self._running)
+    def open(self) -> bool:
+        """Whether a call has had no output yet."""
+        return bool(self._open)
 
     @property
     def incomplete(self) -> bool:
         """Whether a response has had some of its outputs posted, but not all."""
-        return not self._posted.isdisjoint(self._running.values())
+        return not self._posted.keys().isdisjoint(self._open.values())
 
-    def begin(self, tool_call_id: str, response_id: str) -> bool:
-        """Note a call. Returns False for one that was made before."""
-        if tool_call_id in self._seen:
-            return False
-        self._seen.add(tool_call_id)
-        self._running[tool_call_id] = response_id
-        return True
+    def begin(self, tool_call_id: str, response_id: str) -> None:
+        """Note a call."""
+        self._open[tool_call_id] = response_id
 
-    def finish(self, tool_call_id: str) -> bool:
-        """Note that a tool is done and its output posted. Returns False for one that did not run."""
-        response_id = self._running.pop(tool_call_id, None)
+    def finish(self, tool_call_id: str, *, silent: bool = False) -> bool:
+        """Note that the output of a call is posted; `silent`: nobody need speak of it. False if it was not open."""
+        response_id = self._open.pop(tool_call_id, None)
         if response_id is None:
             return False
-        self._posted.add(response_id)
+        self._posted[response_id] = self._posted.get(response_id, False) or not silent
         return True
 
     def posted(self, response_id: str) -> None:
-        """Note the output of a call that was not run as a tool, and that the model is to speak of."""
-        self._posted.add(response_id)
+        """Note an output that the model is to speak of."""
+        self._posted[response_id] = True
 
     def take_answerable(self, active_response: str | None) -> bool:
         """Whether a response that is over has had its last output posted since this was last asked."""
-        answerable = self._posted - set(self._running.values()) - {active_response}
-        self._posted -= answerable
-        return bool(answerable)
+        complete = self._posted.keys() - set(self._open.values()) - {active_response}
+        spoken_of = [self._posted.pop(response_id) for response_id in complete]
+        return any(spoken_of)
 
     def clear(self) -> None:
-        """Forget what runs: there is nobody left to tell."""
-        self._running.clear()
+        """Forget what is open: there is nobody left to tell."""
+        self._open.clear()
         self._posted.clear()

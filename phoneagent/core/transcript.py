@@ -55,6 +55,15 @@ class Transcript:
         found = (self._turns.get(turn_id) for turn_id in self._order)
         return tuple(turn for turn in found if turn is not None and (turn.text or turn.unheard))
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Every item of the conversation, turns and others."""
+        return tuple(self._order)
+
+    def turn(self, turn_id: str) -> Turn | None:
+        """The turn of that id, if the item is one."""
+        return self._turns.get(turn_id)
+
     def link(self, turn_id: str, after: str | None) -> None:
         """Place an item behind another; at the end if that one is not known."""
         if turn_id in self._order:
