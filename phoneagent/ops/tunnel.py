@@ -95,18 +95,22 @@ async def cloudflared(port: int, program: str = "cloudflared") -> AsyncIterator[
             "the program cloudflared is not found: install it from "
             "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/downloads/"
         ) from None
+    output = _Output(process)
     try:
-        output = _Output(process)
         try:
             async with asyncio.timeout(OPENS_WITHIN_S):
                 url = await output.url()
         except TimeoutError:
             raise OpsError(f"cloudflared did not open the tunnel within {OPENS_WITHIN_S:g} s: {output.last}") from None
         broken = asyncio.create_task(output.end())
-        yield Way(url, broken)
-        broken.cancel()
+        try:
+            yield Way(url, broken)
+        finally:
+            broken.cancel()
     finally:
         await stop(process, _STOPS_WITHIN_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(output.end(), 1.0)  # its pipe is closed when it is read to its end
 
 
 class _Output:

@@ -29,7 +29,9 @@ def cloudflared(folder: Path, then: str) -> str:
 
 
 async def test_cloudflared_says_the_address_and_ends_with_us(tmp_path: Path):
-    program = cloudflared(tmp_path, OPENS.format(after=f"trap 'kill $!; touch {tmp_path}/ended; exit' TERM; sleep 60 & wait"))
+    program = cloudflared(
+        tmp_path, OPENS.format(after=f"trap 'kill $!; touch {tmp_path}/ended; exit' TERM; sleep 60 & wait")
+    )
     async with tunnel.cloudflared(8123, program) as way:
         assert way.url == "https://blue-door-ada.trycloudflare.com"
         assert not way.broken.done()
