@@ -83,6 +83,8 @@ class Caller:
 
     def act(self, now: float, heard: PlayoutQueue) -> Action:
         """What goes into the phone in the frame that ends `now`. Asked once per 20 ms."""
+        if heard is not self._heard:  # another stream of the same call, on which nothing was heard yet
+            self._heard_before_ms = 0.0
         self._now, self._heard = now, heard
         if heard.run_began_at <= self._words_ended_at >= now - _OVERLAP_S:
             self._heard_before_ms = heard.played_ms(now)

@@ -1,84 +1,117 @@
-"""One call of the fake phone: follows the TwiML from the webhook to the end."""
+"""One call of the simulated carrier: a party on the telephone, and the documents that say what they hear."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
-from phoneagent.simulate.caller import CallerSide
 from phoneagent.simulate.carrier import Carrier, WebhookError
-from phoneagent.simulate.line import Line, PhoneLine, StreamIdentity
-from phoneagent.simulate.network import DelayedLine, Network
-from phoneagent.simulate.record import CallRecord, Outcome
-from phoneagent.simulate.stream import MediaStreamClient, StreamError
-from phoneagent.simulate.twiml import (
-    ConnectStream,
-    Dial,
-    Hangup,
-    Other,
-    Pause,
-    Redirect,
-    Reject,
-    Speak,
-    TwimlError,
-    Verb,
-    read_twiml,
-)
+from phoneagent.simulate.party import FINAL, Doing, Ended, Final, Handset, Keys, Pace, Words
+from phoneagent.simulate.record import CallRecord, Company, Kind
+from phoneagent.simulate.stream import MediaStreamClient
+from phoneagent.simulate.twiml import Dial, Inline, Next, TwimlError
+from phoneagent.simulate.verbs import Verbs
 
-_MOST_DOCUMENTS = 20  # a <Redirect> to itself must end some day
+_MOST_DOCUMENTS = 50  # a <Redirect> to itself must end some day
 _PLACES = [f"{side}{what}" for side in ("From", "To") for what in ("City", "State", "Zip", "Country")]
 
 
+class Exchange(Protocol):
+    """What connects calls with one another. A phone that calls a service by itself has none."""
+
+    def status_changed(self, call: FakeCall) -> None: ...
+    async def connect(self, call: FakeCall, dial: Dial) -> Mapping[str, str]: ...
+
+
 class FakeCall:
-    """A call in progress, begun by `FakePhone.dial`. `record` grows as the call goes on."""
+    """A call in progress: begun by `FakePhone.dial`, or by a fake Twilio. `record` grows as the call goes on.
+
+    `first` is what it begins with once `ring` has let it be answered: `ring` returns what became of it otherwise.
+    """
 
     def __init__(
         self,
         carrier: Carrier,
-        side: CallerSide,
+        handset: Handset,
         *,
         to: str,
-        caller: str,
+        from_: str,
         account_sid: str,
-        fields: Mapping[str, str],
-        network: Network | None,
-        record: bool,
-        max_s: float,
+        first: Doing,
         rng: random.Random,
         clock: Callable[[], float],
+        fields: Mapping[str, str] | None = None,
+        direction: str = "inbound",
+        parent_sid: str | None = None,
+        fallback: str | None = None,
+        ring: Callable[[FakeCall], Awaitable[Ended | None]] | None = None,
+        exchange: Exchange | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        call_sid = f"CA{rng.getrandbits(128):032x}"
-        self.record = CallRecord(call_sid, side, began_at=clock())
-        self._carrier = carrier
-        self._account_sid = account_sid
-        self._fields = {
-            "CallSid": call_sid,
+        self.sid = f"CA{rng.getrandbits(128):032x}"
+        self.to, self.from_, self.direction, self.parent_sid = to, from_, direction, parent_sid
+        self.record = CallRecord(self.sid, handset.side, began_at=clock())
+        self.handset = handset
+        self.account_sid = account_sid
+        self.first, self.fallback = first, fallback
+        self.carrier, self.exchange, self.pace = carrier, exchange, pace or Pace()
+        self.rng, self.clock = rng, clock
+        self.stream: MediaStreamClient | None = None
+        self.answered_at: float | None = None
+        self.abandoned = False
+        self.inputs: asyncio.Queue[Keys | Words] = asyncio.Queue()
+        self.fields = {
+            "CallSid": self.sid,
             "AccountSid": account_sid,
-            "From": caller,
+            "From": from_,
             "To": to,
-            "Caller": caller,
+            "Caller": from_,
             "Called": to,
-            "Direction": "inbound",
+            "Direction": direction,
             "ApiVersion": "2010-04-01",
+            **({"ParentCallSid": parent_sid} if parent_sid else {}),
             **dict.fromkeys(_PLACES, ""),  # empty fields are signed, too
-            **fields,
+            **(fields or {}),
         }
-        self._network = network
-        self._keep_audio = record
-        self._max_s = max_s
-        self._rng = rng
-        self._clock = clock
-        self._stream: MediaStreamClient | None = None
+        self._ring = ring
+        self._step: asyncio.Task[Doing | Ended | None] | None = None
+        self._interruption: Next | Inline | Ended | None = None
         self._watchers: list[tuple[Callable[[CallRecord], object], asyncio.Future[None]]] = []
         self._task = asyncio.create_task(self._run())
+
+    @property
+    def status(self) -> str:
+        """Twilio's word for how the call stands."""
+        return self.record.status
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end."""
+        return self.status in FINAL
+
+    @property
+    def bridged_with(self) -> tuple[str, ...]:
+        """The numbers of those that the party is talking to right now."""
+        company = self.record.company
+        return company[-1].numbers if company and company[-1].ended_at is None else ()
+
+    @property
+    def number(self) -> str:
+        """Where the party is reached."""
+        return self.from_ if self.direction == "inbound" else self.to
+
+    @property
+    def _given_up(self) -> Final:
+        return "canceled" if self.answered_at is None else "completed"
 
     async def ended(self) -> CallRecord:
         """Wait for the end of the call; its record."""
         await asyncio.shield(self._task)
         return self.record
 
-    async def until(self, condition: Callable[[CallRecord], object], timeout_s: float = 10.0) -> CallRecord:
+    async def until(self, condition: Callable[[CallRecord], object], timeout_s: float | None = 10.0) -> CallRecord:
         """Wait until something is true of the record. Raises TimeoutError."""
         if not condition(self.record):
             watcher = (condition, asyncio.get_running_loop().create_future())
@@ -89,110 +122,128 @@ class FakeCall:
                 self._watchers.remove(watcher)
         return self.record
 
+    # What the party does
+
     def hang_up(self) -> None:
         """Put the receiver down now, whatever the script says."""
-        if self._stream is not None:
-            self._stream.hang_up()
+        if self.stream is not None:
+            self.stream.hang_up()
+        else:
+            self._interrupt(Ended("caller hung up", self._given_up))
+
+    def press(self, keys: str) -> None:
+        """Press keys, for a <Gather>."""
+        self.inputs.put_nowait(Keys(keys))
+
+    def say(self, words: str) -> None:
+        """Say something, for a <Gather>."""
+        self.inputs.put_nowait(Words(words))
 
     def abandon(self) -> None:
         """Drop the call, wherever it is."""
+        self.abandoned = True
         self._task.cancel()
 
-    async def _run(self) -> None:
-        record = self.record
-        try:
-            record.outcome = await self._follow_documents()
-        except (WebhookError, TwimlError) as error:
-            record.problems.append(str(error))
-            record.outcome = "failed"
-        except asyncio.CancelledError:
-            record.outcome = "dropped"
-            if self._stream is not None:
-                self._stream.drop()
-        finally:
-            record.ended_at = self._clock()
-            record.problems += record.caller.notes
-            for line in record.streams:
-                record.problems += [f"{warning.code}: {warning.reason}" for warning in line.warnings]
-            self._changed()
+    # What the carrier does
 
-    async def _follow_documents(self) -> Outcome:
-        verbs = await self._fetch(self._carrier.public("/incoming"), "POST", "ringing")
-        for _ in range(_MOST_DOCUMENTS):
-            following = await self._follow(verbs)
-            if isinstance(following, str):
-                return following
-            verbs = await self._fetch(*following, "in-progress")
-        raise TwimlError(f"more than {_MOST_DOCUMENTS} documents followed on one another")
+    def redirect(self, document: Next | Inline) -> None:
+        """Leave what is being done, and go on with another document."""
+        self._interrupt(document)
 
-    async def _fetch(self, url: str, method: str, call_status: str) -> list[Verb]:
-        status, text = await self._carrier.fetch(url, method, {**self._fields, "CallStatus": call_status})
-        self.record.requests.append((url, status))
-        if status != 200:
-            hint = (
-                ": it takes signed requests only, so TWILIO_AUTH_TOKEN must be the service's" if status == 403 else ""
-            )
-            raise WebhookError(f"11200: {url} answered with HTTP {status}{hint}")
-        return read_twiml(text, url)
+    def end(self) -> None:
+        """End the call from the carrier's side."""
+        self._interrupt(Ended("agent hung up", self._given_up))
 
-    async def _follow(self, verbs: list[Verb]) -> Outcome | tuple[str, str]:
-        """Do what a document says: how the call ended, or URL and method of the document to go on with."""
-        for verb in verbs:
-            match verb:
-                case ConnectStream():
-                    if (outcome := await self._connect_stream(verb)) is not None:
-                        return outcome
-                    if verb.action is not None:
-                        return verb.action, verb.method
-                case Speak(text):  # takes no time here
-                    self.record.said.append(text)
-                case Pause(seconds):
-                    await asyncio.sleep(seconds)
-                case Redirect(url, method):
-                    return url, method
-                case Reject(reason):
-                    self.record.problems.append(f"the service refused the call: {reason}")
-                    return "rejected"
-                case Dial(numbers):
-                    self.record.dialled = numbers
-                    return "transferred"
-                case Hangup():
-                    break
-                case Other(name):
-                    self.record.problems.append(f"<{name}> means nothing to the simulated phone: skipped")
-        return "agent hung up" if self.record.streams or self.record.said else "failed"
+    def answer(self) -> None:
+        """The party and the service can hear each other from now on."""
+        if self.answered_at is None:
+            self.answered_at = self.clock()
+            self.set_status("in-progress")
 
-    async def _connect_stream(self, verb: ConnectStream) -> Outcome | None:
-        """Stream until one side ends it. None: the service did, and the document goes on."""
-        identity = StreamIdentity(
-            self._account_sid, self.record.call_sid, f"MZ{self._rng.getrandbits(128):032x}", verb.parameters
-        )
-        phone_line = PhoneLine(identity, self.record.caller, record=self._keep_audio)
-        line: Line = phone_line
-        if self._network is not None:
-            line = DelayedLine(phone_line, self._network, self._rng)
-        self._stream = MediaStreamClient(line, self._clock, self._changed)
-        url, headers = self._carrier.upgrade(verb.url)
-        self.record.streams.append(phone_line)
-        try:
-            await self._stream.connect(url, headers)
-        except StreamError as error:
-            self.record.streams.pop()
-            self.record.problems.append(str(error))
-            return None
-        limit = asyncio.get_running_loop().call_later(self._max_s, self._give_up)
-        await self._stream.closed
-        limit.cancel()
-        phone_line.cut(self._clock())
-        if phone_line.ended is None:
-            return None
-        return "dropped" if phone_line.ended == "dropped" else "caller hung up"
+    def set_status(self, status: str) -> None:
+        """Note how the call stands, and tell the exchange."""
+        self.record.statuses.append((self.clock(), status))
+        if self.exchange is not None:
+            self.exchange.status_changed(self)
+        self.changed()
 
-    def _give_up(self) -> None:
-        self.record.problems.append(f"the call was still running after {self._max_s:g} s")
-        self.hang_up()
+    def hears(self, kind: Kind, *numbers: str) -> None:
+        """Note what the party hears from now on."""
+        now, company = self.clock(), self.record.company
+        if company and company[-1].ended_at is None:
+            if (company[-1].kind, company[-1].numbers) == (kind, numbers):
+                return
+            company[-1].ended_at = now
+        company.append(Company(kind, numbers, now))
+        self.changed()
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Something was added to the record."""
         for condition, future in self._watchers:
             if not future.done() and condition(self.record):
                 future.set_result(None)
+
+    async def _run(self) -> None:
+        record = self.record
+        limit = asyncio.get_running_loop().call_later(self.handset.max_s, self._give_up)
+        status = "failed"
+        try:
+            ended = await self._live()
+            record.outcome, status = ended.outcome, ended.status
+        except (WebhookError, TwimlError) as error:
+            record.problems.append(str(error))
+            record.outcome, status = "failed", "completed" if self.answered_at else "failed"
+        except asyncio.CancelledError:
+            record.outcome = "dropped"
+        finally:
+            limit.cancel()
+            record.ended_at = self.clock()
+            if record.company:
+                record.company[-1].ended_at = record.ended_at
+            record.problems += record.caller.notes
+            for line in record.streams:
+                record.problems += [f"{warning.code}: {warning.reason}" for warning in line.warnings]
+            self.set_status(status)
+
+    async def _live(self) -> Ended:
+        doing: Doing | Ended | None = None
+        if self._ring is not None:
+            doing = await self._do(self._wait_for_answer(self._ring))
+        else:
+            self.set_status("ringing")
+        doing = doing or self.first
+        verbs = Verbs(self)
+        for _ in range(_MOST_DOCUMENTS):
+            if isinstance(doing, Ended):
+                return doing
+            doing = await self._do(verbs.follow(doing))
+            assert doing is not None
+        raise TwimlError(f"more than {_MOST_DOCUMENTS} documents followed on one another")
+
+    async def _wait_for_answer(self, ring: Callable[[FakeCall], Awaitable[Ended | None]]) -> Ended | None:
+        if (ended := await ring(self)) is None:
+            self.answer()
+        return ended
+
+    async def _do(self, step: Coroutine[Any, Any, Doing | Ended | None]) -> Doing | Ended | None:
+        """The outcome of `step`, or what has interrupted it."""
+        self._step = asyncio.create_task(step)
+        outcome: Doing | Ended | None = None
+        try:
+            outcome = await self._step
+        except asyncio.CancelledError:
+            if self._interruption is None:  # the call itself is abandoned
+                raise
+        interruption, self._interruption = self._interruption, None
+        return interruption or outcome
+
+    def _interrupt(self, by: Next | Inline | Ended) -> None:
+        if self.over or isinstance(self._interruption, Ended):
+            return
+        self._interruption = by
+        if self._step is not None:
+            self._step.cancel()
+
+    def _give_up(self) -> None:
+        self.record.problems.append(f"the call was still running after {self.handset.max_s:g} s")
+        self.hang_up()

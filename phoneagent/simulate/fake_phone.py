@@ -15,9 +15,13 @@ from phoneagent.simulate.caller import Caller, CallerSide
 from phoneagent.simulate.carrier import Carrier
 from phoneagent.simulate.fake_call import FakeCall
 from phoneagent.simulate.network import Network
+from phoneagent.simulate.party import Handset
 from phoneagent.simulate.script import Interrupt, Say, Step
+from phoneagent.simulate.twiml import Next
 
 CALLER_NUMBER = "+15550199"
+
+Begin = Callable[[Handset, str, str, Mapping[str, str]], FakeCall]  # the telephone, to, from, more fields
 
 
 class FakePhone:
@@ -28,7 +32,8 @@ class FakePhone:
     `auth_token` signs as Twilio does; without one nothing is signed. Where the service is configured with
     another `public_url`, that is what gets signed and what stands in its TwiML, but `url` is what is
     dialled. `speak` turns a text into µ-law audio at 8 kHz, for scripts with texts in them. `rng` makes the
-    calls' ids, noise and jitter: the same seed makes the same calls.
+    calls' ids, noise and jitter: the same seed makes the same calls. `begin` begins the calls in another way,
+    which is how a fake Twilio takes part in them.
     """
 
     def __init__(
@@ -40,7 +45,9 @@ class FakePhone:
         public_url: str | None = None,
         speak: Callable[[str], bytes] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        begin: Begin | None = None,
     ) -> None:
+        self._begin = begin or self._begin_call
         self._carrier = Carrier(url, public_url or url, auth_token)
         self._rng = rng
         self._speak = speak
@@ -55,6 +62,10 @@ class FakePhone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Drop what is still on the line."""
         for call in self._running:
             call.abandon()
         await asyncio.gather(*(call.ended() for call in self._running))
@@ -88,12 +99,16 @@ class FakePhone:
         `max_s` is how long the caller stays on the line at most. Raises ClipError for words that are
         neither prepared nor a file or text that can be made into audio.
         """
+        side = self.caller(script, noise)
+        return self.connect(to, side, caller=caller, fields=fields, network=network, record=record, max_s=max_s)
+
+    def caller(self, script: Iterable[Step], noise: int = 0) -> Caller:
+        """Somebody who follows a script, to hold this phone or another one. Raises ClipError, as `dial` does."""
         steps = tuple(script)
         for step in steps:
             if isinstance(step, Say | Interrupt) and step.what not in self._clips:
                 self._clips[step.what] = self._clip(step.what)
-        side = Caller(steps, self._clips.__getitem__, comfort_noise(noise, self._rng))
-        return self.connect(to, side, caller=caller, fields=fields, network=network, record=record, max_s=max_s)
+        return Caller(steps, self._clips.__getitem__, comfort_noise(noise, self._rng))
 
     def connect(
         self,
@@ -107,21 +122,22 @@ class FakePhone:
         max_s: float = 600.0,
     ) -> FakeCall:
         """Begin a call in which `side`, whatever it is, holds the phone. Otherwise as `dial`."""
-        call = FakeCall(
-            self._carrier,
-            side,
-            to=to,
-            caller=caller,
-            account_sid=self._account_sid,
-            fields=fields or {},
-            network=network,
-            record=record,
-            max_s=max_s,
-            rng=random.Random(self._rng.getrandbits(64)),  # noqa: S311  # its own: calls run side by side
-            clock=self._clock,
-        )
+        call = self._begin(Handset(side, network, record, max_s), to, caller, fields or {})
         self._running = [one for one in self._running if one.record.ended_at is None] + [call]
         return call
+
+    def _begin_call(self, handset: Handset, to: str, caller: str, fields: Mapping[str, str]) -> FakeCall:
+        return FakeCall(
+            self._carrier,
+            handset,
+            to=to,
+            from_=caller,
+            account_sid=self._account_sid,
+            first=Next(self._carrier.public("/incoming")),
+            rng=random.Random(self._rng.getrandbits(64)),  # noqa: S311  # its own: calls run side by side
+            clock=self._clock,
+            fields=fields,
+        )
 
     def _clip(self, what: str | Path) -> Clip:
         if isinstance(what, Path):

@@ -12,7 +12,8 @@ from phoneagent.simulate.caller import CallerSide
 from phoneagent.simulate.line import PhoneLine
 from phoneagent.simulate.playout import Chunk
 
-Outcome = Literal["caller hung up", "agent hung up", "dropped", "transferred", "rejected", "failed"]
+Outcome = Literal["caller hung up", "agent hung up", "dropped", "transferred", "rejected", "not answered", "failed"]
+Kind = Literal["stream", "people", "music", "ringing", "carrier", "silence"]
 
 _PAUSE_S = 0.3  # a shorter silence is a pause within one turn
 
@@ -26,12 +27,25 @@ class Heard:
 
 
 @dataclass(slots=True)
+class Company:
+    """A time of a call in which its party heard the same: `people` are other calls, named by the `numbers` there."""
+
+    kind: Kind
+    numbers: tuple[str, ...]
+    began_at: float
+    ended_at: float | None = None
+
+
+@dataclass(slots=True)
 class CallRecord:
     """A call, from the webhook to its end; it grows while the call is running. Times are of the phone's clock.
 
     `streams` holds one line for each media stream of the call, mostly one. `said` is what the carrier's own
     voice said (<Say>), `dialled` whom the call was transferred to, `requests` the webhooks with their HTTP
     status, and `problems` what a caller would complain about or Twilio's debugger would show.
+
+    `statuses` are those of Twilio's call with their times, `documents` the TwiML that it ran, `played` the sound
+    files and `digits_heard` the keys of <Play>; `company` tells, without gaps, what the party was listening to.
     """
 
     call_sid: str
@@ -44,6 +58,16 @@ class CallRecord:
     dialled: tuple[str, ...] = ()
     requests: list[tuple[str, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    statuses: list[tuple[float, str]] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    played: list[str] = field(default_factory=list)
+    digits_heard: list[str] = field(default_factory=list)
+    company: list[Company] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """Twilio's word for how the call stands."""
+        return self.statuses[-1][1] if self.statuses else "queued"
 
     @property
     def line(self) -> PhoneLine:
