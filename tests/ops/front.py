@@ -58,7 +58,10 @@ class Front:
             back, forth = await asyncio.open_connection(there.hostname, there.port)
         except OSError:
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nngrok-error-code: ERR_NGROK_8012\r\nContent-Length: 0\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 502 Bad Gateway\r\nngrok-error-code: ERR_NGROK_8012\r\n"
+                b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+            )
             writer.close()
             return
         await asyncio.gather(self._pass(reader, forth), self._pass(back, writer))
