@@ -27,8 +27,6 @@ from phoneagent.tools.worker import HEADER, Job, Reply, packed
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 256
-_WAIT_S = 3.0  # for a free worker
 _LOAD_S = 60.0  # the files of the tools may import a lot
 _FORK_S = 5.0
 _STOP_S = 5.0
@@ -62,14 +60,26 @@ class Workers:
 
     A tool that is cancelled, also because its time is up, is killed with its process and all that it has started. A
     process serves many runs, so that connections may be kept in its modules; but which one a run gets is chance. One
-    tool never takes all of several workers: if it hangs, the others still run. `tools` is what the folder's files hold.
+    tool never takes all of several workers: if it hangs, the others still run. A run waits `wait_s` for a free worker,
+    and no more than `most_waiting` wait. `tools` is what `load_tools` finds in the folder.
     """
 
-    def __init__(self, folder: Path, tools: Mapping[str, LocalTool], *, count: int = 4, memory_mb: int = 512) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tools: Mapping[str, LocalTool],
+        *,
+        count: int = 4,
+        memory_mb: int = 512,
+        wait_s: float = 3.0,
+        most_waiting: int = 256,
+    ) -> None:
         self.tools: Mapping[str, WorkerTool] = {name: WorkerTool(tool.spec, self) for name, tool in tools.items()}
         self._arguments = json.dumps([sys.path, str(folder.absolute()), memory_mb])
         self._slots = asyncio.Semaphore(count)
         self._slots_of_tool: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(max(1, count - 1)))
+        self._wait_s = wait_s
+        self._most_waiting = most_waiting
         self._waiting = 0
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -111,14 +121,14 @@ class Workers:
     @asynccontextmanager
     async def _slot(self, name: str) -> AsyncIterator[None]:
         """The right to one worker. Raises BusyError."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most_waiting:
             raise BusyError
         slots = self._slots_of_tool[name], self._slots
         taken = []
         try:
             self._waiting += 1
             try:
-                async with asyncio.timeout(_WAIT_S):
+                async with asyncio.timeout(self._wait_s):
                     for slot in slots:
                         await slot.acquire()
                         taken.append(slot)

@@ -26,7 +26,8 @@ _NICE = 10  # audio goes before tools
 def main(folder: str, memory_mb: int) -> None:
     """Load the tools of `folder`, say that they are, and fork until the socket closes."""
     control = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)  # what tools print goes where the log goes
     os.nice(_NICE)
     with suppress(OSError):  # Linux on a desktop shares processor time out among sessions, of which this is one

@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from phoneagent.core.agents import Agent
-from phoneagent.tools import Call, ToolError, tool
+from phoneagent.core.agents import Agent, Filler, Line, ToolPolicy
+from phoneagent.tools import Call, ToolError, caller_lookup, tool
+from phoneagent.tools.runnable import BadArgumentsError
 
 
 class Guest(BaseModel):
@@ -96,7 +97,42 @@ def test_a_tool_can_still_be_called_as_the_function_that_it_is():
         return amount * 2
 
     assert double(Decimal("1.5")) == 3
-    assert double.timeout_s == 20
+
+
+def test_how_a_tool_is_run_is_said_where_it_is_defined():
+    def policy(**options: Any) -> ToolPolicy:
+        @tool(**options)
+        def pay() -> None:
+            """Pay."""
+
+        return pay.spec.policy
+
+    assert policy() == ToolPolicy()
+    assert policy(timeout_s=20, on_barge_in="cancel", side_effects=True, confirm=True) == ToolPolicy(
+        20, None, "cancel", side_effects=True, confirm=True
+    )
+    assert policy(while_running="One moment.").while_running == Filler(Line("One moment."))
+    assert policy(while_running="music").while_running == Filler(None)
+    assert policy(while_running=Filler(None, 500)).while_running == Filler(None, 500)
+    with pytest.raises(TypeError):
+        policy(retries=3)
+
+
+def test_a_function_of_the_call_can_say_who_is_calling():
+    @caller_lookup
+    def customer(call: Call) -> str:
+        """They are customers of ours."""
+        return f"Eve, of {call.caller}"
+
+    assert customer.spec.name == "look_up_caller"
+    assert customer.spec.description == "Look up who is calling. They are customers of ours."
+    assert customer.spec.parameters["properties"] == {}
+    call = Call("CA1", "+15550199", "+15550100", Agent("ada"), "key")
+    assert customer.call("", call) == "Eve, of +15550199"
+    with pytest.raises(BadArgumentsError):
+        customer.call('{"caller": "+15550111"}', call)
+    with pytest.raises(ToolError, match="has one parameter, the Call"):
+        caller_lookup(lambda: None)
 
 
 def test_what_can_not_be_a_tool_is_refused_with_a_reason():

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import pytest
+
 from phoneagent.core.agents import Agent
-from phoneagent.tools import Call, Toolbox, load_tools
+from phoneagent.tools import Call, load_tools
 
 BOOKING = '''
 from __future__ import annotations
@@ -22,14 +24,14 @@ def book_table(people: int, call: Call) -> Table:
 '''
 
 
-async def test_each_file_gives_its_tools(tmp_path: Path):
+def test_each_file_gives_its_tools(tmp_path: Path):
     (tmp_path / "booking.py").write_text(BOOKING)
     (tmp_path / "_helpers.py").write_text("1/0")
     loaded = load_tools(tmp_path)
     assert loaded.problems == ()
     assert list(loaded.tools) == ["book_table"]
-    call = Call("CA1", "", "", Agent("ada", tools=("book_table",)), "key")
-    assert json.loads(await Toolbox(loaded.tools).run("book_table", '{"people": 3}', call)) == {"people": 3}
+    call = Call("CA1", "", "", Agent("ada"), "key")
+    assert loaded.tools["book_table"].call('{"people": 3}', call).people == 3
 
 
 def test_no_folder_no_tools(tmp_path: Path):
@@ -66,4 +68,43 @@ def test_a_name_that_is_taken_is_a_problem_that_names_both(tmp_path: Path):
     assert [str(problem).replace(f"{tmp_path.as_posix()}/", "") for problem in loaded.problems] == [
         "b.py:10: the tool 'book_table' is already in a.py",
         "c.py:10: the tool 'end_call' is already in phoneagent itself",
+    ]
+
+
+def test_a_second_lookup_of_callers_is_a_problem(tmp_path: Path):
+    hook = "from phoneagent.tools import Call, caller_lookup\n@caller_lookup\ndef who(call: Call): return 'Eve'\n"
+    (tmp_path / "a.py").write_text(hook)
+    (tmp_path / "b.py").write_text(hook)
+    loaded = load_tools(tmp_path)
+    assert list(loaded.tools) == ["look_up_caller"]
+    assert [problem.message for problem in loaded.problems] == [
+        f"the tool 'look_up_caller' is already in {tmp_path.as_posix()}/a.py"
+    ]
+
+
+def test_what_is_installed_joins_the_tools_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder, site = tmp_path / "tools", tmp_path / "site"
+    folder.mkdir()
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    (folder / "booking.py").write_text(BOOKING)
+    (site / "weather_tools.py").write_text(BOOKING.replace("book_table", "forecast"))
+    (site / "taken_tools.py").write_text(BOOKING)
+    installed = [
+        EntryPoint("weather", "weather_tools", "phoneagent.tools"),
+        EntryPoint("again", "weather_tools:forecast", "phoneagent.tools"),
+        EntryPoint("taken", "taken_tools:book_table", "phoneagent.tools"),
+        EntryPoint("odd", "weather_tools:BOOKED", "phoneagent.tools"),
+        EntryPoint("number", "weather_tools:__name__", "phoneagent.tools"),
+        EntryPoint("gone", "no_such_module_here", "phoneagent.tools"),
+    ]
+    loaded = load_tools(folder, installed)
+    assert list(loaded.tools) == ["book_table", "forecast"]
+    assert [str(problem).replace(f"{folder.as_posix()}/", "") for problem in loaded.problems] == [
+        "entry point taken = taken_tools:book_table: the tool 'book_table' is already in booking.py",
+        "entry point odd = weather_tools:BOOKED: can't be imported: "
+        "AttributeError: module 'weather_tools' has no attribute 'BOOKED'",
+        "entry point number = weather_tools:__name__: is neither a module nor a tool",
+        "entry point gone = no_such_module_here: can't be imported: "
+        "ModuleNotFoundError: No module named 'no_such_module_here'",
     ]

@@ -1,28 +1,32 @@
+"""What the model is told of tools and of what became of them, whatever runs them."""
+
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import sys
-import threading
+import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoneagent.core.agents import Agent
-from phoneagent.tools import Call, Tool, Toolbox, ToolError, tool
-from phoneagent.tools.toolbox import MAX_OUTPUT_BYTES, MOST_AT_ONCE
+from phoneagent.core.agents import Agent, Destination, Filler, HttpTool, Line, ToolPolicy, ToolSpec
+from phoneagent.tools import Call, Runnable, Tool, Toolbox, ToolError, ToolResult, tool
+from phoneagent.tools.control import HandOver
+from phoneagent.tools.runnable import BusyError, FailedError
 
 
-def call_of(*tools: str) -> Call:
-    return Call("CA1", "+15550199", "+15550100", Agent("ada", tools=tools), "CA1/call_1")
+def call_of(agent: Agent) -> Call:
+    return Call("CA1", "+15550199", "+15550100", agent, "CA1/call_1")
 
 
-async def ask(function: Tool, arguments: str = "{}", timeout_s: float = 5.0) -> str:
+async def ask(function: Tool, arguments: str = "{}", timeout_s: float = 5.0) -> ToolResult:
     name = function.spec.name
-    return await Toolbox({name: function}, timeout_s=timeout_s).run(name, arguments, call_of(name))
+    agent = Agent("ada", tools=(name,))
+    return await Toolbox({name: function}, timeout_s=timeout_s).run(name, arguments, call_of(agent))
 
 
 @tool
@@ -31,19 +35,19 @@ def book(people: int, time: Literal["19:00", "20:00"] = "19:00") -> dict[str, An
     return {"people": people, "time": time}
 
 
-async def test_a_result_is_told_as_json_and_text_as_it_is():
+async def test_a_result_is_told_as_data_whatever_it_is():
     @tool
     async def greet() -> str:
         """Greet."""
-        return "Grüß Gott"
+        return 'Say "Grüß Gott"'
 
     @tool
     def forget() -> None:
         """Forget."""
 
-    assert await ask(book, '{"people": 4}') == '{"people":4,"time":"19:00"}'
-    assert await ask(greet, "") == "Grüß Gott"
-    assert await ask(forget) == '{"ok":true}'
+    assert await ask(book, '{"people": 4}') == ToolResult('{"result":{"people":4,"time":"19:00"}}')
+    assert await ask(greet, "") == ToolResult('{"result":"Say \\"Grüß Gott\\""}')
+    assert await ask(forget) == ToolResult('{"result":"done"}')
 
 
 @pytest.mark.parametrize(
@@ -58,13 +62,15 @@ async def test_a_result_is_told_as_json_and_text_as_it_is():
     ],
 )
 async def test_bad_arguments_are_answered_in_a_line_and_nothing_runs(arguments: str, message: str):
-    assert json.loads(await ask(book, arguments)) == {"error": "bad_arguments", "message": message}
+    result = await ask(book, arguments)
+    assert json.loads(result.output) == {"error": "bad_arguments", "message": message}
+    assert not result.ran
 
 
 @given(st.text())
 def test_no_arguments_that_a_model_may_write_raise(arguments: str):
-    answer = asyncio.run(ask(book, arguments))
-    assert json.loads(answer)["error"] == "bad_arguments"
+    result = asyncio.run(ask(book, arguments))
+    assert json.loads(result.output)["error"] == "bad_arguments"
 
 
 async def test_a_tool_that_the_agent_does_not_have_is_not_run():
@@ -76,17 +82,11 @@ async def test_a_tool_that_the_agent_does_not_have_is_not_run():
         ran.append(True)
 
     toolbox = Toolbox({"refund": refund})
-    for name in ("refund", "nonsense"):
-        answer = json.loads(await toolbox.run(name, "{}", call_of("end_call")))
-        assert answer == {"error": "unknown_tool", "message": f"There is no tool {name!r}."}
+    for name in ("refund", "nonsense", "wait"):
+        result = await toolbox.run(name, "{}", call_of(Agent("ada", tools=("end_call",))))
+        assert json.loads(result.output) == {"error": "unknown_tool", "message": f"There is no tool {name!r}."}
+        assert not result.ran
     assert ran == []
-
-
-def test_an_agent_has_the_tools_of_its_file_in_that_order_and_end_call_is_built_in():
-    toolbox = Toolbox({"book": book})
-    assert toolbox.names == {"book", "end_call"}
-    assert [spec.name for spec in toolbox.specs(Agent("ada", tools=("end_call", "book")))] == ["end_call", "book"]
-    assert toolbox.specs(Agent("ada", tools=())) == ()
 
 
 async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_words(
@@ -95,24 +95,14 @@ async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_
     caplog.set_level(logging.INFO)
 
     @tool
-    def crash() -> None:
+    async def crash() -> None:
         """Crash."""
         raise KeyError("the caller's secret")
 
     @tool
-    async def leave() -> None:
-        """Leave."""
-        sys.exit(1)
-
-    @tool
-    def leave_thread() -> None:
-        """Leave."""
-        sys.exit(1)
-
-    @tool
-    def exhaust() -> None:
-        """Take what isn't there."""
-        next(iter(()))
+    async def crash_elsewhere() -> None:
+        """Crash."""
+        raise FailedError("KeyError", "booking.py:12")
 
     @tool
     async def refuse() -> None:
@@ -120,21 +110,42 @@ async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_
         raise ToolError("No table is free at eight.")
 
     @tool
-    def odd() -> object:
+    async def break_off() -> None:
+        """Refuse."""
+        raise ToolError("The line went dead.", ran=True)
+
+    @tool
+    async def odd() -> object:
         """Return what JSON can't say."""
         return object()
 
-    assert json.loads(await ask(crash)) == {"error": "failed", "message": "The tool failed (KeyError)."}
-    assert json.loads(await ask(leave)) == {"error": "failed", "message": "The tool failed (SystemExit)."}
-    assert json.loads(await ask(leave_thread)) == {"error": "failed", "message": "The tool failed (RuntimeError)."}
-    assert json.loads(await ask(exhaust)) == {"error": "failed", "message": "The tool failed (RuntimeError)."}
-    assert json.loads(await ask(refuse)) == {"error": "failed", "message": "No table is free at eight."}
-    assert json.loads(await ask(odd))["message"] == "The tool failed (PydanticSerializationError)."
+    async def told(function: Tool) -> tuple[str, str, bool]:
+        result = await ask(function)
+        error = json.loads(result.output)
+        return error["error"], error["message"], result.ran
+
+    assert await told(crash) == ("failed", "The tool failed (KeyError).", True)
+    assert await told(crash_elsewhere) == ("failed", "The tool failed (KeyError).", True)
+    assert await told(odd) == ("failed", "The tool failed (PydanticSerializationError).", True)
+    assert await told(refuse) == ("failed", "No table is free at eight.", False)
+    assert await told(break_off) == ("failed", "The line went dead.", True)
     assert "secret" not in caplog.text
     assert caplog.records[0].__dict__["where"].startswith(f"{__file__}:")
+    assert caplog.records[1].__dict__["where"] == "booking.py:12"
 
 
-async def test_an_async_tool_that_takes_too_long_is_cancelled():
+async def test_a_tool_for_which_there_is_no_room_was_not_run():
+    @tool
+    async def crowded() -> None:
+        """Have no room."""
+        raise BusyError
+
+    result = await ask(crowded)
+    assert json.loads(result.output)["error"] == "busy"
+    assert not result.ran
+
+
+async def test_a_tool_that_takes_too_long_is_cancelled_and_may_have_done_its_work():
     cancelled = asyncio.Event()
 
     @tool
@@ -145,37 +156,42 @@ async def test_an_async_tool_that_takes_too_long_is_cancelled():
         finally:
             cancelled.set()
 
-    assert json.loads(await ask(hang, timeout_s=0.01))["error"] == "timeout"
-    await asyncio.wait_for(cancelled.wait(), 1)
+    result = await ask(hang, timeout_s=0.01)
+    assert json.loads(result.output)["error"] == "timeout"
+    assert result.ran
+    assert cancelled.is_set()
 
 
-async def test_a_tools_own_timeout_goes_before_the_toolboxs():
+async def test_a_tools_own_time_out_goes_before_the_toolboxs_and_the_agents_before_both():
     @tool(timeout_s=0.01)
     async def hang() -> None:
         """Hang."""
         await asyncio.Event().wait()
 
-    assert json.loads(await ask(hang, timeout_s=60))["error"] == "timeout"
+    assert json.loads((await ask(hang, timeout_s=60)).output)["error"] == "timeout"
+
+    @tool(timeout_s=60)
+    async def linger() -> str:
+        """Take a moment."""
+        await asyncio.sleep(0.02)
+        return "there"
+
+    async def with_timeout(timeout_s: float) -> Any:
+        agent = Agent("ada", tools=("linger",), tool_options={"linger": {"timeout_s": timeout_s}})
+        toolbox = Toolbox({"linger": linger}, timeout_s=0.01)
+        return json.loads((await toolbox.run("linger", "{}", call_of(agent))).output)
+
+    assert (await with_timeout(0.01))["error"] == "timeout"
+    assert await with_timeout(math.inf) == {"result": "there"}
 
 
-async def test_blocking_tools_do_not_stop_the_loop_and_those_that_hang_are_bounded():
-    release = threading.Event()
-
+async def test_a_time_out_of_the_tools_own_making_is_a_failure():
     @tool
-    def block() -> None:
-        """Block."""
-        release.wait(10)
+    async def give_up() -> None:
+        """Give up."""
+        raise TimeoutError
 
-    toolbox = Toolbox({"block": block, "book": book}, timeout_s=0.01)
-    call = call_of("block", "book")
-    answers = await asyncio.gather(*(toolbox.run("block", "{}", call) for _ in range(MOST_AT_ONCE + 1)))
-    assert [json.loads(answer)["error"] for answer in answers] == ["timeout"] * MOST_AT_ONCE + ["busy"]
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "tool")
-    release.set()
-    async with asyncio.timeout(5):
-        while "busy" in (answer := await toolbox.run("book", '{"people": 1}', call)):  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    assert json.loads(answer) == {"people": 1, "time": "19:00"}
+    assert json.loads((await ask(give_up)).output)["message"] == "The tool failed (TimeoutError)."
 
 
 async def test_a_call_that_ends_cancels_its_tool():
@@ -195,33 +211,86 @@ async def test_a_call_that_ends_cancels_its_tool():
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await asyncio.wait_for(cancelled.wait(), 1)
+    assert cancelled.is_set()
 
 
-async def test_a_long_output_is_cut_and_says_so():
-    @tool
-    def dump() -> str:
-        """Return far too much."""
-        return "ü" * 3_000_000
-
-    answer = await ask(dump)
-    assert len(answer.encode()) <= MAX_OUTPUT_BYTES
-    assert answer.startswith("üüü")
-    assert answer.endswith("ü\n[cut: the result has 6000000 bytes]")
-
-
-async def test_the_notes_of_a_call_are_shared_by_its_tools():
-    @tool
-    def remember(name: str, call: Call) -> None:
-        """Note a name."""
-        call.notes["name"] = name
+async def test_a_tool_may_say_who_takes_over():
+    eve = Agent("eve")
 
     @tool
-    async def recall(call: Call) -> str:
-        """Tell the name."""
-        return f"{call.notes['name']} {call.idempotency_key} {call.agent.name}"
+    async def pass_on() -> HandOver:
+        """Pass the call on."""
+        return HandOver(eve)
 
-    toolbox = Toolbox({"remember": remember, "recall": recall})
-    call = call_of("remember", "recall")
-    await toolbox.run("remember", '{"name": "Eve"}', call)
-    assert await toolbox.run("recall", "{}", call) == "Eve CA1/call_1 ada"
+    assert await ask(pass_on) == ToolResult('{"result":"eve has taken over."}', agent=eve)
+
+
+def test_the_policy_is_that_of_the_tool_where_the_agents_file_does_not_say_otherwise():
+    @tool(timeout_s=20, side_effects=True, while_running="One moment.")
+    def pay() -> None:
+        """Pay."""
+
+    agent = Agent("ada", tools=("pay", "wait"), tool_options={"pay": {"confirm": True, "timeout_s": 5}})
+    assert Toolbox({"pay": pay}).policies(agent) == {
+        "pay": ToolPolicy(5, Filler(Line("One moment.")), side_effects=True, confirm=True),
+        "wait": ToolPolicy(silent=True),
+    }
+
+
+class Elsewhere:
+    """A tool of an HTTP or MCP server."""
+
+    def __init__(self, name: str) -> None:
+        self.spec = ToolSpec(name, "Ask.", {"type": "object"})
+
+    async def run(self, arguments: str, call: Call) -> str:
+        return f"{self.spec.name} got {arguments}"
+
+
+class Http:
+    closed = False
+
+    def tool(self, name: str, declared: HttpTool) -> Runnable:
+        return Elsewhere(name)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Mcp(Http):
+    def tools(self, agent: Agent) -> Mapping[str, Runnable]:
+        return {"crm_find": Elsewhere("crm_find")} if agent.mcp else {}
+
+
+async def test_an_agent_has_the_tools_that_it_lists_declares_and_is_offered_by_its_servers():
+    http, mcp = Http(), Mcp()
+    toolbox = Toolbox({"book": book}, http=http, mcp=mcp)
+    weather = HttpTool("Ask.", "GET", "https://example.com", {"type": "object"})
+    agent = Agent(
+        "ada",
+        tools=("end_call", "weather", "transfer_call", "book"),
+        http_tools={"weather": weather},
+        transfer={"desk": Destination("+15550111")},
+        mcp={"crm": None},  # type: ignore[dict-item]
+    )
+    assert [spec.name for spec in toolbox.specs(agent)] == ["end_call", "weather", "transfer_call", "book", "crm_find"]
+    assert toolbox.specs(Agent("eve", tools=())) == ()
+    for name in ("weather", "crm_find"):
+        assert await toolbox.run(name, "{}", call_of(agent)) == ToolResult(f'{{"result":"{name} got {{}}"}}')
+        assert not (await toolbox.run(name, "{}", call_of(Agent("eve")))).ran
+    await toolbox.close()
+    assert http.closed
+    assert mcp.closed
+
+
+def test_the_names_for_agent_files_are_those_of_functions_and_what_is_built_in():
+    assert Toolbox({"book": book}).names == {
+        "book",
+        "end_call",
+        "hand_over",
+        "send_digits",
+        "send_sms",
+        "take_message",
+        "transfer_call",
+        "wait",
+    }
