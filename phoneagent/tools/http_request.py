@@ -80,13 +80,16 @@ def _url_problems(declared: HttpTool) -> Iterator[str]:
         return
     if _PLACEHOLDER.search(parts["origin"]):
         yield "url: the host is fixed, arguments can't be part of it"
-    elif not _is_valid(_PLACEHOLDER.sub("x", declared.url)):
+        return
+    if not _is_valid(_PLACEHOLDER.sub("x", declared.url)):
         yield "url: is not an address"
     if "@" in parts["origin"]:
         yield "url: user and password belong into `headers`, as ${NAME}"
     if parts["scheme"].lower() == "http" and not declared.allow_http:
         yield "url: must begin with https:// (or set allow_http)"
-    yield from (f"url: {problem}" for problem in _placeholder_problems(declared.url, declared))
+    if wrong := [f"url: {problem}" for problem in _placeholder_problems(declared.url, declared)]:
+        yield from wrong
+        return
     always = {*declared.parameters.get("required", ()), *json_schema.defaults(declared.parameters)}
     for name in _PLACEHOLDER.findall(declared.url):
         if name not in always:

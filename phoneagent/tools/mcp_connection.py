@@ -135,7 +135,11 @@ async def _listed(client: Client) -> list[Offered]:
         cursor = page.next_cursor
         if cursor is None:
             break
-    return [_offered(tool) for tool in tools]
+    offered = []
+    for tool in tools:
+        offered.append(_offered(tool))
+        await asyncio.sleep(0)  # a schema takes a millisecond, and calls may be going on
+    return offered
 
 
 def _offered(tool: Tool) -> Offered:
