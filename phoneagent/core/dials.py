@@ -42,8 +42,9 @@ def states_up_to(state: State) -> tuple[State, ...]:
 class Dial:
     """A call to be placed at most once.
 
-    `nonce` is in the URLs that the carrier is given, and nowhere else: what bears it is about this dial. `machine`: an
-    answering machine has answered. `unwanted`: the call is to be ended as soon as there is one.
+    `nonce` is in the URLs that the carrier is given, and nowhere else: what bears it is about this dial. `dialed` is
+    when the carrier was asked. `machine`: an answering machine has answered. `unwanted`: the call is to be ended as
+    soon as there is one.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Dial:
     from_: str = field(repr=False)
     variables: Mapping[str, str] = field(repr=False)
     created: datetime
+    dialed: datetime | None = None
     state: State = "pending"
     reason: str | None = None
     call_sid: str | None = None
@@ -68,7 +70,7 @@ class Dial:
         """The dial after news of it. What is older than what is known changes nothing; what is final stays."""
         if self.over:
             return self
-        dial = replace(self, call_sid=self.call_sid or call_sid)
+        dial = replace(self, call_sid=call_sid or self.call_sid)
         if rank(state) <= rank(self.state):
             return dial
         if state == "completed" and self.machine:

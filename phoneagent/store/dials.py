@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
@@ -40,7 +41,7 @@ class Dials:
         self._database = database
 
     async def add(self, dial: Dial, asked: Asked | None = None) -> Dial:
-        """Keep a new dial; or return the one there is, if the same was asked before.
+        """Keep a new dial; or return the one there is, if the same was asked meanwhile.
 
         Raises NumberInUseError, KeyReusedError.
         """
@@ -53,15 +54,28 @@ class Dials:
                 await connection.execute(insert(dials).values(values))
                 return dial
         except IntegrityError:
-            if asked is not None and (before := await self._asked_before(asked)) is not None:
+            if asked is not None and (before := await self.asked(asked)) is not None:
                 return before
             raise NumberInUseError from None
 
-    async def claim(self, dial_id: str) -> bool:
+    async def asked(self, asked: Asked) -> Dial | None:
+        """The dial that came of this request before, if any. Raises KeyReusedError."""
+        async with self._database.begin() as connection:
+            found = await connection.execute(
+                select(dials).where(dials.c.api_key_id == asked.api_key_id, dials.c.idempotency_key == asked.key)
+            )
+            row = found.one_or_none()
+        if row is not None and row.request_hash != asked.request_hash:
+            raise KeyReusedError
+        return _dial(row) if row is not None else None
+
+    async def claim(self, dial_id: str, now: datetime) -> bool:
         """Whether this dial is ours to place. It was waiting, and is now `dialing`; nobody is told so twice."""
         async with self._database.begin() as connection:
             claimed = await connection.execute(
-                update(dials).where(dials.c.id == dial_id, dials.c.state == "pending").values(state="dialing")
+                update(dials)
+                .where(dials.c.id == dial_id, dials.c.state == "pending")
+                .values(state="dialing", dialed=now)
             )
             return claimed.rowcount == 1
 
@@ -75,7 +89,7 @@ class Dials:
                     .values(
                         state=dial.state,
                         reason=dial.reason,
-                        call_sid=func.coalesce(dials.c.call_sid, dial.call_sid),
+                        call_sid=func.coalesce(dial.call_sid, dials.c.call_sid),
                         machine=dial.machine,
                         unwanted=dial.unwanted,
                     )
@@ -98,16 +112,6 @@ class Dials:
         async with self._database.begin() as connection:
             rows = await connection.execute(select(dials.c.call_sid).where(dials.c.call_sid.in_(call_sids)))
             return set(rows.scalars())
-
-    async def _asked_before(self, asked: Asked) -> Dial | None:
-        async with self._database.begin() as connection:
-            found = await connection.execute(
-                select(dials).where(dials.c.api_key_id == asked.api_key_id, dials.c.idempotency_key == asked.key)
-            )
-            row = found.one_or_none()
-        if row is not None and row.request_hash != asked.request_hash:
-            raise KeyReusedError
-        return _dial(row) if row is not None else None
 
 
 def _dial(row: Row[Any]) -> Dial:

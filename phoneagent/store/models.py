@@ -58,6 +58,7 @@ dials = Table(
     Column("from", Text, nullable=False, key="from_"),
     Column("variables", JSON, nullable=False),
     Column("created", Moment, nullable=False),
+    Column("dialed", Moment),
     Column("state", String(16), nullable=False),
     Column("reason", Text),
     Column("call_sid", String(34), index=True),

@@ -40,16 +40,16 @@ async def test_a_dial_is_claimed_once_however_many_ask(store, address):
     """Two services at once, as during an update: nobody is dialled by both."""
     other = await open_store(address)
     await store.dials.add(dial(1))
-    claims = await asyncio.gather(*(s.dials.claim("id1") for s in (store, other, store, other)))
+    claims = await asyncio.gather(*(s.dials.claim("id1", NOON) for s in (store, other, store, other)))
     assert sorted(claims) == [False, False, False, True]
-    assert (await store.dials.get("id1")).state == "dialing"
+    assert await store.dials.get("id1") == dial(1, state="dialing", dialed=NOON)
     await other.close()
 
 
 async def test_what_is_over_is_not_claimed(store):
     await store.dials.add(dial(1))
     await store.dials.save([replace(dial(1), state="canceled")])
-    assert not await store.dials.claim("id1")
+    assert not await store.dials.claim("id1", NOON)
 
 
 async def test_a_row_never_goes_back(store):
@@ -73,7 +73,9 @@ async def test_the_open_ones_are_listed_the_oldest_first(store):
 
 
 async def test_the_same_request_is_the_same_dial(store):
+    assert await store.dials.asked(Asked("key", "order-7", "hash")) is None
     first = await store.dials.add(dial(1), Asked("key", "order-7", "hash"))
+    assert await store.dials.asked(Asked("key", "order-7", "hash")) == first
     again = await store.dials.add(dial(2), Asked("key", "order-7", "hash"))
     assert again == first
     assert await store.dials.get("id2") is None

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("from", sa.Text, nullable=False),
         sa.Column("variables", sa.JSON, nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("dialed", sa.DateTime(timezone=True)),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.Text),
         sa.Column("call_sid", sa.String(34), index=True),
