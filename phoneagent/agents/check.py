@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.agents.numbers import EVERY_NUMBER
+from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
 
@@ -25,7 +26,7 @@ def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> 
     rows = [(number, agent) for agent in directory.agents.values() for number in agent.numbers or ("",)]
     for number, agent in sorted(rows, key=lambda row: (row[0] in ("", EVERY_NUMBER), row[0], row[1].name)):
         said = {EVERY_NUMBER: "every other", "": "(by name only)"}.get(number, number)
-        table.add_row(said, agent.name, agent.model, agent.voice, ", ".join(agent.tools), agent.version)
+        table.add_row(said, agent.name, agent.model, agent.voice, ", ".join(_tools(agent)), agent.version)
     problems = sorted([*directory.problems, *further])
     lines = [Text(str(problem), style="red" if problem.severity == "error" else "yellow") for problem in problems]
     errors = sum(problem.severity == "error" for problem in problems)
@@ -35,6 +36,15 @@ def describe(directory: AgentDirectory, further: Iterable[FileProblem] = ()) -> 
     if warnings := len(problems) - errors:
         verdict += f" {_counted(warnings, 'warning')}"
     return Group(table, Text(), *lines, Text(verdict, style="red" if errors else "green"))
+
+
+def _tools(agent: Agent) -> Iterator[str]:
+    """The tools, those that lead to somebody with whom that is, and the servers of further ones."""
+    leads_to = {"transfer_call": agent.transfer, "hand_over": agent.handoff}
+    for tool in agent.tools:
+        yield f"{tool} ({', '.join(leads_to[tool])})" if tool in leads_to else tool
+    for server, mcp in agent.mcp.items():
+        yield f"{server}: {', '.join(mcp.tools) if mcp.tools else 'all that it has'}"
 
 
 def _counted(count: int, noun: str) -> str:

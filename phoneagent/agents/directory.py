@@ -15,8 +15,9 @@ from watchfiles import awatch
 
 from phoneagent.agents.claims import settle
 from phoneagent.agents.files import AgentFiles
+from phoneagent.agents.handoffs import without_dead_ends
 from phoneagent.agents.numbers import EVERY_NUMBER, e164
-from phoneagent.agents.validation import Rules
+from phoneagent.agents.validation import Check, Rules
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
@@ -38,8 +39,10 @@ class _State:
 class AgentDirectory:
     """The agents of `folder`, one `<name>.md` each; other files, README.md and names with _ or . in front are not.
 
-    `region` (ISO 3166, "US") is that of numbers without a country code. An agent that names none of `tools` is
-    refused; without them, tools are not checked. Reading answers from memory; `reload` reads the files.
+    `region` (ISO 3166, "US") is that of numbers without a country code. `tools`: an agent that names another one is
+    refused; without them, tools are not checked. `secrets`: the names of those that agents may use, checked alike.
+    `check`: a further check of each agent. Reading answers from memory; `reload` reads the files. After a reload by
+    `watch`, `on_reload` is called in its event loop.
     """
 
     def __init__(
@@ -48,11 +51,17 @@ class AgentDirectory:
         *,
         region: str | None = None,
         tools: Collection[str] | None = None,
+        secrets: Collection[str] | None = None,
+        check: Check | None = None,
+        on_reload: Callable[[], None] | None = None,
         today: Callable[[], date] = date.today,
     ) -> None:
         self.folder = folder
         self._region = region
         self._tools = tools
+        self._secrets = secrets
+        self._check = check
+        self._on_reload = on_reload
         self._today = today
         self._state = _State()
         self._seen: set[tuple[str, int, int]] = set()
@@ -107,6 +116,8 @@ class AgentDirectory:
                     "agent files read again", extra={"agents": len(self.agents), "problems": len(self.problems)}
                 )
                 _log(new)
+                if self._on_reload is not None:
+                    self._on_reload()
 
     def _stamps(self) -> set[tuple[str, int, int]]:
         """What changes when a file of the folder does."""
@@ -120,13 +131,22 @@ class AgentDirectory:
     def _read(self, before: _State) -> _State:
         if not self.folder.is_dir():
             return _State(problems=(FileProblem(self.folder.as_posix(), 0, 0, "there is no such folder"),))
-        files = AgentFiles(self.folder, Rules(self._region, self._tools, self._today()))
-        fresh = {name: agent for name in files.names if (agent := files.agent(name) or before.agents.get(name))}
-        agents, losers = settle(fresh, before.agents)
+        beside = self.folder.absolute().parent
+        rules = Rules(self._region, self._tools, self._secrets, beside, self._check, self._today())
+        files = AgentFiles(self.folder, rules)
+        fresh = {name: agent for name in files.names if (agent := files.agent(name))}
+        last_good = {name: agent for name in files.names if (agent := before.agents.get(name))}
+        fresh, handoffs = without_dead_ends(fresh, last_good)
+        agents, losers = settle(last_good | fresh, before.agents)
+        problems = [
+            *files.problems(),
+            *(files.problem_of(name, finding) for name, finding in handoffs),
+            *(files.claim_problem(claim) for claim in losers),
+        ]
         return _State(
             agents,
             {number: agent for agent in agents.values() for number in agent.numbers},
-            tuple(sorted([*files.problems(), *(files.claim_problem(claim) for claim in losers)])),
+            tuple(sorted(problems)),
         )
 
 

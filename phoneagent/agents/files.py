@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from phoneagent.agents.claims import LostClaim
+from phoneagent.agents.crosschecks import Finding
 from phoneagent.agents.numbers import e164
 from phoneagent.agents.source import Source, SourceError, read
-from phoneagent.agents.validation import Rules, validate
+from phoneagent.agents.validation import Rules, placed, validate
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
@@ -26,6 +27,7 @@ class AgentFiles:
         self._rules = rules
         self._sources: dict[str, Source | FileProblem] = {}
         self._results: dict[str, tuple[Agent | None, list[FileProblem]]] = {}
+        self._fronts: dict[str, dict[str, Any]] = {}  # with what is inherited
         self._strangers: list[FileProblem] = []
         self.names: list[str] = []
         for path in sorted(folder.glob("*.md")):
@@ -48,6 +50,12 @@ class AgentFiles:
     def problems(self) -> list[FileProblem]:
         """All that is wrong with any file by itself."""
         return self._strangers + [problem for name in self.names for problem in self._result(name)[1]]
+
+    def problem_of(self, agent: str, finding: Finding) -> FileProblem:
+        """What is wrong with an agent that was just read, at its place in the file."""
+        source = self._sources[agent]
+        assert isinstance(source, Source)
+        return placed(source, self._fronts[agent], finding)
 
     def claim_problem(self, claim: LostClaim) -> FileProblem:
         """That an agent claims a number that another one has."""
@@ -84,6 +92,7 @@ class AgentFiles:
         for ancestor in reversed(chain):
             inherited = {key: value for key, value in front.items() if key not in ("numbers", "extends")}
             front = _merged(inherited, ancestor.front)
+        self._fronts[name] = front
         agent, problems = validate(
             source,
             front,

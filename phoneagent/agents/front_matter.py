@@ -5,6 +5,7 @@ Ranges and values of the session's fields: OpenAI Realtime API, session object; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -12,16 +13,26 @@ from zoneinfo import available_timezones
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from phoneagent.agents.call_keys import (
+    Country,
+    DestinationKeys,
+    DestinationValue,
+    HoldMusic,
+    OutboundKeys,
+    SmsKeys,
+    refused,
+)
 from phoneagent.agents.dialogue import Dialogue
+from phoneagent.agents.groups import Dtmf, Idle, Limits, TurnDetection, said
+from phoneagent.agents.numbers import COUNTRIES
+from phoneagent.agents.tool_keys import HttpToolKeys, McpKeys, ServerName, Tool, named
 from phoneagent.agents.values import (
     BargeIn,
     Greeting,
     Keys,
     MaxOutputTokens,
-    Number,
     Off,
     OwnNumber,
-    Spoken,
     Text,
     Transcription,
     TranscriptionKeys,
@@ -31,101 +42,10 @@ from phoneagent.agents.values import (
 )
 from phoneagent.core import agents as core
 from phoneagent.core import models
-from phoneagent.core.agents import Agent, Line
+from phoneagent.core.agents import Agent
 
 _DEFAULT = Agent(name="")
-_IDLE = core.Idle()
-
-
-class TurnDetection(Keys):
-    """How the engine hears where the caller's turn begins and ends."""
-
-    type: Literal["server_vad", "semantic_vad"] = "server_vad"
-    """By loudness and silence, or by what was said."""
-    threshold: float | None = Field(default=None, ge=0, le=1)
-    """server_vad: how loud speech must be."""
-    prefix_padding_ms: int | None = Field(default=None, ge=0)
-    """server_vad: how much audio from before the speech belongs to it."""
-    silence_duration_ms: int | None = Field(default=_DEFAULT.turn_detection.silence_duration_ms, ge=0)
-    """server_vad: how much silence ends a turn."""
-    idle_timeout_ms: int | None = Field(default=None, ge=5000, le=30_000)
-    """server_vad: after how much silence the engine speaks by itself; `idle` knows what was heard."""
-    eagerness: Literal["auto", "low", "medium", "high"] | None = None
-    """semantic_vad: how soon a turn counts as ended."""
-
-    @field_validator("threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms", "eagerness")
-    @classmethod
-    def _belongs_to_type(cls, value: Any, info: ValidationInfo) -> Any:
-        owner = "semantic_vad" if info.field_name == "eagerness" else "server_vad"
-        if info.data.get("type", owner) != owner:
-            raise ValueError(f"belongs to type: {owner}")
-        return value
-
-    def build(self) -> core.TurnDetection:
-        given = self.model_dump()
-        if self.type == "semantic_vad":
-            given["silence_duration_ms"] = None
-        return core.TurnDetection(**given)
-
-
-class Idle(Keys):
-    """What happens when the caller says nothing."""
-
-    after_s: float = Field(default=_IDLE.after_s, gt=0, le=600)
-    """Seconds after the agent was last heard."""
-    times: int = Field(default=_IDLE.times, ge=0, le=20)
-    """How often the agent asks before it says goodbye."""
-    prompt: Spoken = _IDLE.prompt
-    """What the agent then asks."""
-    goodbye: Spoken = _IDLE.goodbye
-    """What it says before it hangs up."""
-
-    def build(self, language: str) -> core.Idle:
-        return core.Idle(
-            after_s=self.after_s,
-            times=self.times,
-            prompt=_said(self, "prompt", language),
-            goodbye=_said(self, "goodbye", language),
-        )
-
-
-class Limits(Keys):
-    """How long a call may last."""
-
-    max_minutes: float = Field(default=_DEFAULT.limits.max_minutes, gt=0, le=60)
-    """Minutes from the answer to the hang-up."""
-    warn_s: float = Field(default=_DEFAULT.limits.warn_s, ge=0)
-    """How many seconds before the end the agent says so."""
-    warning: Spoken = _DEFAULT.limits.warning
-    """What it then says."""
-    goodbye: Spoken = _DEFAULT.limits.goodbye
-    """What it says at the end."""
-
-    def build(self, language: str) -> core.Limits:
-        return core.Limits(
-            max_minutes=self.max_minutes,
-            warn_s=self.warn_s,
-            warning=_said(self, "warning", language),
-            goodbye=_said(self, "goodbye", language),
-        )
-
-
-class Dtmf(Keys):
-    """How keys that the caller presses become one message."""
-
-    terminator: str = Field(default=_DEFAULT.dtmf.terminator, pattern=r"^[0-9*#A-D]?$")
-    """The key that ends the message, in quotes; "" for none."""
-    length: int | None = Field(default=None, ge=1, le=64)
-    """The number of keys that makes it complete."""
-    pause_s: float = Field(default=_DEFAULT.dtmf.pause_s, gt=0, le=60)
-    """Seconds without a key after which it is complete."""
-
-    @field_validator("terminator", mode="before")
-    @classmethod
-    def _comment(cls, value: Any) -> Any:
-        if value is None:
-            raise ValueError('write it in quotes ("#"): without them, # begins a comment')
-        return str(value) if isinstance(value, int) else value
+_HAND_OVER = "hand_over"  # the built-in tool that a handoff needs
 
 
 class FrontMatter(Keys):
@@ -161,12 +81,22 @@ class FrontMatter(Keys):
     max_output_tokens: MaxOutputTokens = _DEFAULT.max_output_tokens
     """The longest response, tool calls included."""
 
-    tools: list[str] = Field(default=list(_DEFAULT.tools))
-    """The names of the tools that the agent may use."""
+    handoff: list[str] = Field(default=[])
+    """The names of the agents that may take over the call."""
+    tools: list[Tool] = Field(default=list(_DEFAULT.tools))
+    """The tools that the agent may use: names, names with options, and HTTP tools."""
     tool_choice: str = _DEFAULT.tool_choice
     """auto, none, required, or the one tool to be used."""
-    transfer: dict[str, Number] = Field(default={})
+    mcp: dict[ServerName, McpKeys] = Field(default={})
+    """Servers of further tools (Model Context Protocol), by names of your choice."""
+    countries: list[Country] = Field(default=[])
+    """The countries to which the agent may transfer, text and call. Default: those of its numbers."""
+    transfer: dict[str, DestinationValue] = Field(default={})
     """To whom the agent may transfer the caller: names and numbers."""
+    sms: SmsKeys = SmsKeys()
+    outbound: OutboundKeys = OutboundKeys()
+    hold_music: HoldMusic | None = None
+    """A WAV file, its path from where the folder of agents is."""
 
     greeting: Greeting = _DEFAULT.greeting
     """The agent's first words; none to wait for the caller."""
@@ -207,41 +137,61 @@ class FrontMatter(Keys):
             raise ValueError(f"{model} doesn't reason: leave this out, or use {_DEFAULT.model}")
         return value
 
+    @field_validator("tools")
+    @classmethod
+    def _tools_are_declared_once(cls, value: list[Any]) -> list[Any]:
+        for tool in value:
+            if not isinstance(tool, str) and [named(other) for other in value].count(named(tool)) > 1:
+                raise ValueError(f"the tool {named(tool)!r} is there twice")
+        return value
+
     @field_validator("tool_choice")
     @classmethod
     def _choice_is_tool(cls, value: str, info: ValidationInfo) -> str:
-        if value not in ("auto", "none", "required", *info.data.get("tools", [value])):
+        tools = _tool_names(info.data)
+        if tools is not None and value not in ("auto", "none", "required", *tools):
             raise ValueError(f"must be auto, none, required or one of the agent's tools, got {value!r}")
+        return value
+
+    @field_validator("transfer")
+    @classmethod
+    def _destinations_may_be_called(
+        cls, value: dict[str, DestinationKeys], info: ValidationInfo
+    ) -> dict[str, DestinationKeys]:
+        _refuse({name: to.number for name, to in value.items()}, info)
+        return value
+
+    @field_validator("sms")
+    @classmethod
+    def _others_may_be_texted(cls, value: SmsKeys, info: ValidationInfo) -> SmsKeys:
+        _refuse(value.numbers, info, "numbers")
         return value
 
     @field_validator("dialogue")
     @classmethod
     def _tools_of_dialogue(cls, value: Dialogue | None, info: ValidationInfo) -> Dialogue | None:
-        tools = info.data.get("tools")
+        tools = _tool_names(info.data)
         if value is None or tools is None:
             return value
-        lacking = [
-            InitErrorDetails(
-                type=PydanticCustomError("unknown_tool", "must be one of the agent's tools"),
-                loc=("intents", name, "tool"),
-                input=intent.tool,
-            )
-            for name, intent in value.intents.items()
-            if intent.tool and intent.tool not in tools
-        ]
-        if lacking:
-            raise ValidationError.from_exception_data("dialogue", lacking)
+        strangers = {
+            name: intent.tool for name, intent in value.intents.items() if intent.tool and intent.tool not in tools
+        }
+        if strangers:
+            reason = "must be one of the agent's tools, got {!r}"
+            raise _errors({("intents", name, "tool"): reason.format(tool) for name, tool in strangers.items()})
         return value
 
     def build(self, name: str, prompt: str, version: str) -> Agent:
         """The agent of this front matter."""
         language = self.language or _DEFAULT.language
+        handoff = [other for other in self.handoff if other != name]  # inherited by one of them, perhaps
+        options = {name: keys for tool in self.tools if not isinstance(tool, str) for name, keys in tool.items()}
         return Agent(
             name=name,
             prompt=prompt,
             version=version,
             numbers=tuple(dict.fromkeys(self.numbers)),
-            greeting=_said(self, "greeting", language),
+            greeting=said(self, "greeting", language),
             language=language,
             timezone=self.timezone,
             model=self.model,
@@ -259,8 +209,16 @@ class FrontMatter(Keys):
             truncation=self.truncation,
             max_output_tokens=self.max_output_tokens,
             tool_choice=self.tool_choice,
-            tools=tuple(dict.fromkeys(self.tools)),
-            transfer={name: core.Destination(number) for name, number in self.transfer.items()},
+            tools=tuple(_tool_names({"tools": self.tools, "handoff": handoff}) or ()),
+            tool_options={name: policy for name, keys in options.items() if (policy := keys.policy())},
+            http_tools={name: keys.build() for name, keys in options.items() if isinstance(keys, HttpToolKeys)},
+            mcp={name: server.build() for name, server in self.mcp.items()},
+            handoff=tuple(dict.fromkeys(handoff)),
+            transfer={name: to.build() for name, to in self.transfer.items()},
+            sms=core.Sms(self.sms.numbers, self.sms.templates),
+            outbound=self.outbound.build(),
+            countries=tuple(dict.fromkeys(self.countries)),
+            hold_music=self.hold_music,
             barge_in=core.BargeIn(self.barge_in, self.protect_greeting),
             idle=self.idle.build(language) if self.idle else None,
             limits=self.limits.build(language),
@@ -271,9 +229,31 @@ class FrontMatter(Keys):
         )
 
 
-def _said(keys: Keys, field: str, language: str) -> Any:
-    """A line as the file has it; the default one in the agent's language."""
-    line = getattr(keys, field)
-    if not isinstance(line, Line) or field in keys.model_fields_set or language.split("-")[0] == "en":
-        return line
-    return Line(f"Say to the caller, in the language {language!r} and not in English: {line.text}", exact=False)
+def _tool_names(data: dict[str, Any]) -> list[str] | None:
+    """The names of the agent's tools, each once; None if the list can't be read."""
+    if "tools" not in data:
+        return None
+    return list(dict.fromkeys([*map(named, data["tools"]), *([_HAND_OVER] if data.get("handoff") else [])]))
+
+
+def _refuse(numbers: dict[str, str], info: ValidationInfo, *place: str) -> None:
+    """Raise for those of the numbers, by their names, that the agent may not dial."""
+    reasons = refused(
+        numbers,
+        own=info.data.get("numbers"),
+        countries=info.data.get("countries", COUNTRIES),
+        region=(info.context or {}).get("region"),
+    )
+    if reasons:
+        raise _errors({(*place, name): reason for name, reason in reasons.items()})
+
+
+def _errors(reasons: Mapping[tuple[str | int, ...], str]) -> ValidationError:
+    """Several errors at once, by their places."""
+    return ValidationError.from_exception_data(
+        "front matter",
+        [
+            InitErrorDetails(type=PydanticCustomError("refused", "{reason}", {"reason": reason}), loc=place, input=None)
+            for place, reason in reasons.items()
+        ],
+    )

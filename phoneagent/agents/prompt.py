@@ -1,6 +1,7 @@
-"""The variables of a prompt: `{{caller}}`, `{{called}}`, `{{now}}`, `{{agent}}` and `{{param.Name}}`.
+"""The variables of a prompt: `{{caller}}`, `{{called}}`, `{{now}}`, `{{agent}}`, `{{param.Name}}` and `{{var.name}}`.
 
-`param.Name` is the webhook's parameter `Name`, such as CallerName; one that a call does not have is empty.
+`param.Name` is the webhook's parameter `Name`, such as CallerName; `var.name` is the variable `name` with which a call
+was placed. One that a call does not have is empty.
 Values are data: they are put in once, on one line and bounded, and what they contain is never expanded.
 """
 
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from phoneagent.core.agents import Agent
@@ -18,7 +20,7 @@ VARIABLES = ("caller", "called", "now", "agent")
 MAX_VALUE_LENGTH = 200
 
 _VARIABLE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-_PARAMETER = re.compile(r"param\.\w+")
+_OF_THE_CALL = re.compile(r"(?:param|var)\.\w+")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 
 
@@ -28,30 +30,42 @@ def render(prompt: str, values: Mapping[str, str]) -> str:
 
 
 def call_values(
-    agent: Agent, *, caller: str, called: str, now: datetime, parameters: Mapping[str, str]
+    agent: Agent,
+    *,
+    caller: str,
+    called: str,
+    now: datetime,
+    parameters: Mapping[str, str],
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """The values of one call. `now` is aware of its time zone; it is told in the agent's."""
+    """The values of one call. `now` is aware of its time zone; it is told in the agent's.
+
+    `caller` is the human, also of a call that we placed, and `variables` those with which it was.
+    """
     here = now.astimezone(ZoneInfo(agent.timezone))
-    return {
+    values = {
         "caller": caller or "unknown",
         "called": called or "unknown",
         "now": f"{here:%A} {here.day} {here:%B %Y, %H:%M} ({agent.timezone})",
         "agent": agent.name,
-    } | {f"param.{name}": value for name, value in parameters.items()}
+    }
+    values |= {f"param.{name}": value for name, value in parameters.items()}
+    values |= {f"var.{name}": value for name, value in variables.items()}
+    return values
 
 
 def unknown_variables(prompt: str) -> Iterator[tuple[int, str]]:
     """What stands in {{…}} and is no variable: the offset in the prompt, and what is wrong."""
     for found in _VARIABLE.finditer(prompt):
         name = found[1]
-        if name in VARIABLES or _PARAMETER.fullmatch(name):
+        if name in VARIABLES or _OF_THE_CALL.fullmatch(name):
             continue
         nearest = get_close_matches(name, VARIABLES, n=1)
         hint = f"did you mean {{{{{nearest[0]}}}}}?" if nearest else _KNOWN
         yield found.start(), f"unknown variable {{{{{name}}}}}: {hint}"
 
 
-_KNOWN = "there are " + ", ".join(f"{{{{{name}}}}}" for name in VARIABLES) + " and {{param.Name}}"
+_KNOWN = "there are " + ", ".join(f"{{{{{name}}}}}" for name in VARIABLES) + ", {{param.Name}} and {{var.name}}"
 
 
 def _flat(value: str) -> str:

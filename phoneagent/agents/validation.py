@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from phoneagent.agents import prompt as prompts
+from phoneagent.agents.crosschecks import Finding, KeyPath, cross_check
 from phoneagent.agents.front_matter import FrontMatter
 from phoneagent.agents.schema import keys_at
 from phoneagent.agents.source import Source
-from phoneagent.core import models
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
-_DEFAULT = Agent(name="")
+Check = Callable[[Agent], Iterable[tuple[KeyPath, str]]]
+"""A further check of an agent: where something is wrong, as in Finding, and what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an agent file is measured by besides its own format.
 
-    `region`: that of numbers without a country code. `tools`: the known ones, None for "don't check".
+    `region`: that of numbers without a country code. `tools`: the known ones, `secrets`: the names of those that there
+    are; None for "don't check". `beside`: the folder from which paths go. `check`: a further check.
     """
 
     region: str | None
     tools: Collection[str] | None
+    secrets: Collection[str] | None
+    beside: Path
+    check: Check | None
     today: date
 
 
@@ -44,29 +50,71 @@ def validate(
     the parent is told at the key `extends`.
     """
     problems = list(_prompt_problems(source, prompt, front))
+    findings = list(_tool_names(front, rules.tools))
     agent = None
     try:
-        keys = FrontMatter.model_validate(front, context={"region": rules.region})
+        keys = FrontMatter.model_validate(front, context={"region": rules.region, "beside": rules.beside})
     except ValidationError as error:
         problems += [_explain(source, details) for details in error.errors(include_url=False)]
-        tools = front.get("tools")
-        names = [tool for tool in tools if isinstance(tool, str)] if isinstance(tools, list) else []
     else:
-        names = keys.tools
         agent = keys.build(name, prompt, version)
-        problems += _warnings(source, agent, rules.today)
-    problems += _unknown_tools(source, names, rules.tools)
+        findings += cross_check(agent, rules.secrets, rules.today)
+        findings += [Finding(path, message) for path, message in (rules.check(agent) if rules.check else ())]
+    problems += [
+        placed(source, front, finding)
+        for finding in findings
+        if finding.severity == "error" or finding.path[0] in source.front  # the parent is warned of the rest
+    ]
     if any(problem.severity == "error" for problem in problems):
         agent = None
     return agent, sorted(problems)
 
 
+def placed(source: Source, front: dict[str, Any], finding: Finding) -> FileProblem:
+    """A finding as a problem of the file, whose front matter with all that it inherits is `front`."""
+    path = _in_file(finding.path, front)
+    place = source.place(path if path[0] in source.front else ("extends",))
+    return FileProblem(source.file, *place, f"{_dotted(path)}: {finding.message}", finding.severity)
+
+
+def _in_file(path: KeyPath, front: dict[str, Any]) -> KeyPath:
+    """The path as the file has it: with the place of a name in a list, and no further than a short form goes."""
+    node: Any = front
+    there: KeyPath = ()
+    for step in path:
+        names = [name for name, _ in _items(node)]
+        for inner in (names.index(step), step) if step in names else (step,):
+            try:
+                node = node[inner]
+            except (KeyError, IndexError, TypeError):
+                break
+            there = (*there, inner)
+    return there or path[:1]
+
+
+def _items(values: Any) -> Iterator[tuple[Any, Any]]:
+    """Names and options of a list like that of the tools, whatever somebody has written there."""
+    for item in values if isinstance(values, list) else ():
+        yield next(iter(item.items())) if isinstance(item, dict) and item else (item, None)
+
+
+def _tool_names(front: dict[str, Any], known: Collection[str] | None) -> Iterator[Finding]:
+    for index, (name, options) in enumerate(_items(front.get("tools"))):
+        if known is None or not isinstance(name, str):
+            continue
+        if not (isinstance(options, dict) and "http" in options):
+            if name not in known:
+                yield Finding(("tools", index), f"no tool {name!r}{_did_you_mean(name, known)}")
+        elif name in known:
+            yield Finding(("tools", index), f"there is another tool {name!r} already: choose another name")
+
+
 def _explain(source: Source, details: ErrorDetails) -> FileProblem:
     path = details["loc"]
-    if path and path[0] not in source.front:
-        place = source.place(("extends",))
-    else:
-        place = source.place(path, of_key=details["type"] == "extra_forbidden")
+    of_key = details["type"] == "extra_forbidden"
+    if path and path[-1] == "[key]":  # how pydantic says that the key itself is wrong
+        path, of_key = path[:-1], True
+    place = source.place(("extends",)) if path and path[0] not in source.front else source.place(path, of_key=of_key)
     return source.problem(place, f"{_dotted(path)}: {_reason(details)}")
 
 
@@ -115,28 +163,3 @@ def _prompt_problems(source: Source, prompt: str, front: dict[str, Any]) -> Iter
         before = source.prompt[:offset]
         line = source.prompt_line + before.count("\n")
         yield source.problem((line, offset - before.rfind("\n")), reason)
-
-
-def _unknown_tools(source: Source, names: list[str], known: Collection[str] | None) -> Iterator[FileProblem]:
-    if known is None:
-        return
-    for index, name in enumerate(names):
-        if name not in known:
-            path = ("tools", index) if "tools" in source.front else ("extends",)
-            reason = f"no tool {name!r}{_did_you_mean(name, known)}"
-            yield source.problem(source.place(path), f"tools[{index + 1}]: {reason}")
-
-
-def _warnings(source: Source, agent: Agent, today: date) -> Iterator[FileProblem]:
-    for key, model in (("model", agent.model), ("transcription", agent.transcription.model)):
-        notice = models.shut_down_notice(model, today) if model else None
-        if notice and key in source.front:
-            path = (key, "model") if isinstance(source.front[key], dict) else (key,)
-            yield FileProblem(source.file, *source.place(path), f"{_dotted(path)}: {notice}", "warning")
-    if agent.apology == _DEFAULT.apology and not agent.language.startswith("en") and "language" in source.front:
-        yield FileProblem(
-            source.file,
-            *source.place(("language",)),
-            f"apology: is spoken by the carrier and in English; write one in {agent.language}",
-            "warning",
-        )

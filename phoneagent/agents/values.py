@@ -40,15 +40,22 @@ class Instruction(Keys):
 _TEXT = TypeAdapter(Annotated[str, Field(min_length=1, strict=True)])
 
 
-def _line(value: Any) -> Line:
-    line = (
+def plain_text(value: Any) -> Any:
+    """The value as it is, unless somebody expects variables to be filled in."""
+    if isinstance(value, str) and "{{" in value:
+        raise ValueError("{{…}} is filled in in the prompt only")
+    return value
+
+
+def line(value: Any) -> Line:
+    """A line from a text, or from `{instruction: …}`."""
+    found = (
         Line(Instruction.model_validate(value).instruction, exact=False)
         if isinstance(value, dict)
         else Line(_TEXT.validate_python(value))
     )
-    if "{{" in line.text:
-        raise ValueError("{{…}} is filled in in the prompt only")
-    return line
+    plain_text(found.text)
+    return found
 
 
 def off_as_none(value: Any) -> Any:
@@ -59,7 +66,7 @@ def off_as_none(value: Any) -> Any:
 
 
 def _greeting(value: Any) -> Line | None:
-    return None if off_as_none(value) is None else _line(value)
+    return None if off_as_none(value) is None else line(value)
 
 
 def _number(value: Any, info: ValidationInfo) -> str:
@@ -149,7 +156,7 @@ Off = Literal["off", "none"]
 Text = Annotated[str, Field(min_length=1)]
 Spoken = Annotated[
     Line,
-    PlainValidator(_line, json_schema_input_type=str | Instruction),
+    PlainValidator(line, json_schema_input_type=str | Instruction),
     PlainSerializer(lambda line: line.text),
 ]
 Greeting = Annotated[
@@ -157,7 +164,6 @@ Greeting = Annotated[
     PlainValidator(_greeting, json_schema_input_type=str | Instruction),
     PlainSerializer(lambda line: line.text if line else "none"),
 ]
-Number = Annotated[str, PlainValidator(_number, json_schema_input_type=str | int)]
 OwnNumber = Annotated[str, PlainValidator(_own_number, json_schema_input_type=str | int)]
 Voice = Annotated[str, PlainValidator(_voice, json_schema_input_type=models.Voice | _CustomVoice)]
 BargeIn = Annotated[

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SECRET = re.compile(r"\$\{(\w+)\}")
+_SECRET = re.compile(r"\$\{(\w*)\}", re.ASCII)
 
 
 class UnknownSecretError(Exception):
     """A text wants a secret that the service was not given. `name` is not secret."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no secret {name}: set it, and name it in PHONEAGENT_TOOL_SECRETS")
+        super().__init__(f"${{{name}}} is not among the variables that PHONEAGENT_TOOL_SECRETS lists")
         self.name = name
 
 

@@ -27,3 +27,24 @@ def test_check_shows_who_answers_what_and_every_problem(folder: Folder):
         "tools/a.py:3: can't be imported",
         "2 errors. 1 warning.",
     ]
+
+
+def test_check_shows_where_a_call_may_go(folder: Folder):
+    folder.write("billing")
+    folder.write(
+        "ada",
+        """
+        numbers: ["+15550100"]
+        tools: [transfer_call]
+        transfer: {reception: "+15550111", owner: "+15550112"}
+        handoff: [billing]
+        mcp:
+          crm: {url: "https://crm.example.com/mcp", tools: [find_customer]}
+          files: {command: [file-server]}
+        """,
+    )
+    console = Console(width=300)
+    with console.capture() as capture:
+        console.print(describe(folder.open()), soft_wrap=True)
+    [ada] = [line for line in capture.get().splitlines() if " ada " in line]
+    assert "transfer_call (reception, owner), hand_over (billing), crm: find_customer, files: all that it has  " in ada

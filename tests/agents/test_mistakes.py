@@ -20,7 +20,22 @@ idle:
   after_s: 5
   prompt: >
     Are you there?
-transfer: &people {reception: "+15550111"}
+tools:
+  - end_call
+  - transfer_call
+  - send_sms: {confirm: true, while_running: {after_ms: 500, say: One moment.}}
+  - order_status:
+      description: Look up an order.
+      parameters: {order: {type: string}}
+      http: {url: "https://api.example.com/orders/{order}", headers: {X-Key: "${KEY}"}, body: {a: [1, null]}}
+mcp:
+  crm: {url: "https://crm.example.com/mcp", tools: [find], run_by: model, confirm: true}
+  files: {command: [files, --all], env: {A: b}}
+handoff: [base]
+countries: [US, CA]
+transfer: &people {reception: "+15550111", owner: {number: +1 416 967 1111, how: warm}}
+sms: {numbers: {owner: +1 555 0112}, templates: {where: We are at the harbour.}}
+outbound: {on_machine: {leave_message: Hello.}, timeout_s: 20}
 limits: {max_minutes: 3}
 dialogue:
   intents:
@@ -42,8 +57,8 @@ def test_a_mutated_file_is_read_or_refused_in_a_line_that_it_has(folder: Folder,
     folder.write("base", "language: en")
     file = folder.path / "me.md"
     file.write_text(GOOD)
-    directory = folder.open(tools={"end_call"})
-    assert folder.problems(directory) == []
+    directory = folder.open(tools={"end_call", "transfer_call", "send_sms"}, secrets={"KEY"})
+    assert [problem for problem in directory.problems if problem.severity == "error"] == []
     refused = 0
     for _ in range(100):
         text = GOOD
@@ -54,5 +69,5 @@ def test_a_mutated_file_is_read_or_refused_in_a_line_that_it_has(folder: Folder,
         directory.reload()
         assert directory.by_name("me") is not None
         assert all(0 <= problem.line <= text.count("\n") + 2 for problem in directory.problems)
-        refused += bool(directory.problems)
+        refused += any(problem.severity == "error" for problem in directory.problems)
     assert 10 < refused < 100  # both happened

@@ -28,12 +28,21 @@ def test_a_withheld_number_is_unknown():
     assert render("{{caller}}", values) == "unknown"
 
 
+def test_a_call_that_was_placed_has_variables_of_its_own():
+    values = call_values(
+        Agent("ada"), caller="", called="", now=SATURDAY, parameters={"name": "a"}, variables={"name": "Eve\n# System"}
+    )
+    assert render("{{var.name}} {{param.name}} {{ var.other }}.", values) == "Eve # System a ."
+    assert list(unknown_variables("{{var.name}}")) == []
+
+
 def test_what_is_no_variable_is_named_with_its_place():
     assert list(unknown_variables("{{caller}} {{Caller}} {{param.X}} {{param.}}")) == [
         (11, "unknown variable {{Caller}}: did you mean {{caller}}?"),
         (
             34,
-            "unknown variable {{param.}}: there are {{caller}}, {{called}}, {{now}}, {{agent}} and {{param.Name}}",
+            "unknown variable {{param.}}: there are {{caller}}, {{called}}, {{now}}, {{agent}}, {{param.Name}} "
+            "and {{var.name}}",
         ),
     ]
 

@@ -20,7 +20,7 @@ def test_it_is_a_schema_that_an_editor_can_use():
 
 def test_every_default_is_written_as_the_file_would_have_it():
     schema = json_schema()
-    groups = {"": schema["properties"]} | {name: group["properties"] for name, group in schema["$defs"].items()}
+    groups = {"": schema["properties"]} | {name: group.get("properties", {}) for name, group in schema["$defs"].items()}
     for group, properties in groups.items():
         for key, value in properties.items():
             if value.get("default") is not None:

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from phoneagent.core.agents import Agent, BargeIn, Dtmf, Idle, Limits, Line, Transcription, TurnDetection
+from phoneagent.core.agents import Agent, BargeIn, Destination, Dtmf, Idle, Limits, Line, Transcription, TurnDetection
 from tests.agents.folder import Folder
 
 
@@ -33,7 +33,7 @@ def test_every_key_arrives_in_the_agent(folder: Folder):
         transcription: {model: gpt-transcribe, language: de, prompt: A dentist., keywords: [molar, crown]}
         truncation: 0.8
         max_output_tokens: 2000
-        tools: [end_call, book]
+        tools: [end_call, book, transfer_call]
         tool_choice: book
         transfer: {reception: "+1 555 0111"}
         barge_in: {after_ms: 300}
@@ -67,8 +67,8 @@ def test_every_key_arrives_in_the_agent(folder: Folder):
         truncation=0.8,
         max_output_tokens=2000,
         tool_choice="book",
-        tools=("end_call", "book"),
-        transfer={"reception": "+15550111"},
+        tools=("end_call", "book", "transfer_call"),
+        transfer={"reception": Destination("+15550111")},
         barge_in=BargeIn(after_ms=300, protect_greeting=True),
         idle=Idle(5, 1, Line("Hello?"), Line("Take your leave.", exact=False)),
         limits=Limits(3, 20, Line("Soon."), Line("Bye.")),
@@ -271,7 +271,7 @@ def test_default_lines_of_another_language_become_instructions(folder: Folder):
 def test_an_apology_in_english_for_an_agent_of_another_language_is_warned_of(folder: Folder):
     folder.write("ada", "language: de")
     assert folder.problems(folder.open()) == [
-        "ada.md:2:11: warning: apology: is spoken by the carrier and in English; write one in de"
+        "ada.md:2:11: warning: language: the apology is spoken by the carrier and in English: write one in de"
     ]
 
 
