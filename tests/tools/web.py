@@ -63,15 +63,19 @@ class Server:
 async def serving(answers: Answers, *, tls: bool = False) -> AsyncIterator[Server]:
     server = Server()
 
+    serving: set[asyncio.Task[Any]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (task := asyncio.current_task()) is not None:
+            serving.add(task)
         try:
             while request := await _read(reader):
                 server.received.append(request)
                 answered = answers(request)
                 writer.write(await answered if inspect.isawaitable(answered) else answered)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled: by the end of the test, which asyncio.streams would complain of
         finally:
             writer.close()
 
@@ -89,6 +93,9 @@ async def serving(answers: Answers, *, tls: bool = False) -> AsyncIterator[Serve
         yield server
     finally:
         listening.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received | None:
@@ -127,6 +134,7 @@ def certificate() -> tuple[bytes, str]:
     return private + public, public.decode()
 
 
+@cache
 def trusting() -> ssl.SSLContext:
     """A client's TLS that trusts the certificate of HOST, and no other."""
     return ssl.create_default_context(cadata=certificate()[1])
