@@ -97,7 +97,7 @@ async def test_the_record_of_a_call_is_right(tmp_path: Path):
         ("agent", "From nine to five.", ""),
     ]
     assert [(run.name, run.arguments, run.output) for run in record.tools] == [
-        ("opening_hours", '{"day":"Monday"}', '{"Monday":"nine to five"}')
+        ("opening_hours", '{"day":"Monday"}', '{"result":{"Monday":"nine to five"}}')
     ]
     # what the caller waited, by the phone's own clock
     assert len(record.latencies_ms) == 1
