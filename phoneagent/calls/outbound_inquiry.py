@@ -63,8 +63,8 @@ class Inquiry:
         """The newest call between the two numbers since then that is no other dial's."""
         since = (dial.dialed or dial.created) - CLOCKS_DIFFER
         calls = await self._api.calls(to=dial.to, from_=dial.from_, since=since)
-        known = await self._dials.known([call.call_sid for call in calls])
-        return next((call for call in calls if call.call_sid not in known), None)
+        others = await self._dials.others(dial.id, [call.call_sid for call in calls])
+        return next((call for call in calls if call.call_sid not in others), None)
 
     async def _check(self, dial: Dial, call_sid: str) -> None:
         try:

@@ -107,10 +107,12 @@ class Dials:
             rows = await connection.execute(select(dials).where(dials.c.state.not_in(FINAL)).order_by(dials.c.created))
             return [_dial(row) for row in rows]
 
-    async def known(self, call_sids: Collection[str]) -> set[str]:
-        """Which of these calls belong to a dial."""
+    async def others(self, dial_id: str, call_sids: Collection[str]) -> set[str]:
+        """Which of these calls belong to other dials than this."""
         async with self._database.begin() as connection:
-            rows = await connection.execute(select(dials.c.call_sid).where(dials.c.call_sid.in_(call_sids)))
+            rows = await connection.execute(
+                select(dials.c.call_sid).where(dials.c.call_sid.in_(call_sids), dials.c.id != dial_id)
+            )
             return set(rows.scalars())
 
 

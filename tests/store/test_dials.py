@@ -92,8 +92,10 @@ async def test_another_request_under_the_same_key_is_refused(store):
     await store.dials.add(dial(2), Asked("another key", "order-7", "another"))
 
 
-async def test_which_calls_are_known(store):
+async def test_which_calls_belong_to_other_dials(store):
     await store.dials.add(dial(1))
+    await store.dials.add(dial(2))
     await store.dials.save([dial(1).moved("placed", call_sid=SID)])
-    assert await store.dials.known([SID, "CA" + "2" * 32]) == {SID}
-    assert await store.dials.known([]) == set()
+    assert await store.dials.others("id2", [SID, "CA" + "2" * 32]) == {SID}
+    assert await store.dials.others("id1", [SID]) == set()
+    assert await store.dials.others("id2", []) == set()
