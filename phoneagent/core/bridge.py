@@ -323,9 +323,8 @@ class CallBridge:
             self._responses.drop_all()
         here = not self._absence.at_hand
         hearing = here and call.streaming and not self._farewell.at_hand
-        commands = self._waiting.follow(now, allowed=call.streaming and call.ready and not self._farewell.at_hand)
-        if here:
-            commands += self._tooling.release(now)
+        commands = self._tooling.release(now) if here else NOTHING
+        commands += self._waiting.follow(now, allowed=call.streaming and call.ready and not self._farewell.at_hand)
         if hearing:
             commands += self._handover.follow(now)
         if call.ready and not call.away:

@@ -52,7 +52,7 @@ class CallState:
     @property
     def calm(self) -> bool:
         """Whether nobody speaks or is about to."""
-        return self.responses.idle and not self.speech.playing and not self.caller.speaking
+        return self.responses.idle and not self.responses.held and not self.speech.playing
 
     def tell(self, role: Literal["system", "user"], text: str) -> Commands:
         """Put a text into the conversation: now if there is a session, else the next one is told with all the rest."""

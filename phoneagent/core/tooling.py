@@ -156,7 +156,7 @@ class Tooling:
 
     def release(self, now: float) -> Commands:
         """Run what has waited for the agent's last word, if that was heard."""
-        if self._call.speech.playing or self._call.caller.speaking:
+        if self._call.speech.playing or self._call.responses.held:
             return NOTHING
         active = self._call.responses.active
         return self._run_held([run for run in self._held() if run.response_id != active], now)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, BargeIn, Idle, Limits, Line
+from phoneagent.core.agents import Agent, BargeIn, Idle, Limits, Line, ToolPolicy
 from phoneagent.core.bridge import CallBridge
 from phoneagent.core.commands import Command, Commands
 from phoneagent.core.costs import Usage
@@ -28,8 +28,8 @@ class TestCall:
 
     __test__ = False
 
-    def __init__(self, agent: Agent = QUIET, *, ready: bool = True) -> None:
-        self.bridge = CallBridge(agent, began=0.0)
+    def __init__(self, agent: Agent = QUIET, *, ready: bool = True, **tools: ToolPolicy) -> None:
+        self.bridge = CallBridge(agent, began=0.0, tools=tools)
         self.now = 0.0
         self.done: list[Command] = []  # everything that was ever commanded
         self._responses = 0
@@ -81,6 +81,16 @@ class TestCall:
     def calls_tool(self, name: str, tool_call: str = "t1", response: str = "r1", arguments: str = "{}") -> Commands:
         return self.happens(on.ToolCalled(response, tool_call, name, arguments))
 
+    def wants(self, name: str, tool_call: str, arguments: str = "{}") -> Commands:
+        """A whole response without a word that calls a tool."""
+        response = f"for-{tool_call}"
+        commands = self.responds(response)
+        commands += self.calls_tool(name, tool_call, response, arguments)
+        return commands + self.response_ends(response)
+
+    def tool_ends(self, tool_call: str = "t1", output: str = "done", *, ran: bool = True) -> Commands:
+        return self.happens(on.ToolFinished(tool_call, output, ran))
+
     # The caller
 
     def caller_speaks(self, turn: str = "c1") -> Commands:
@@ -96,6 +106,17 @@ class TestCall:
     def frames(self, n: int, audio: str = FRAME) -> list[Commands]:
         return [self.happens(on.CallerAudio(audio)) for _ in range(n)]
 
+    def says_something(self, turn: str, text: str = "Yes.") -> Commands:
+        """A turn of the caller's while the agent is silent, which the session answers without a word."""
+        commands = self.caller_speaks(turn)
+        commands += self.caller_stops(turn, text)
+        commands += self.responds(f"to-{turn}")
+        return commands + self.response_ends(f"to-{turn}")
+
+    def leaves(self) -> Commands:
+        """The service takes the caller out of the stream."""
+        return self.happens(on.CallerLeaving()) + self.happens(on.StreamEnded())
+
     # The phone
 
     def marks(self) -> list[str]:
@@ -109,14 +130,43 @@ class TestCall:
         """Every mark that was ever sent comes back: all is heard."""
         return self.returns(*self.marks())
 
+    def plays(self, s: float) -> Commands:
+        """`s` seconds pass, in which everything is heard."""
+        return self.at(self.now + s) + self.plays_all()
+
     # What came of it
+
+    def count(self, kind: type[Command]) -> int:
+        return sum(isinstance(command, kind) for command in self.done)
+
+    def ends(self) -> list[do.EndCall]:
+        return [command for command in self.done if isinstance(command, do.EndCall)]
 
     def turns(self) -> list[tuple[str, str, str]]:
         return [(turn.speaker, turn.text, turn.unheard) for turn in self.bridge.transcript.turns]
+
+
+def output_of(commands: Iterable[Command], tool_call: str) -> str:
+    """The one output that is posted for a tool call."""
+    (output,) = (c.output for c in commands if isinstance(c, do.SendToolOutput) and c.tool_call_id == tool_call)
+    return output
 
 
 def without_reports(commands: Iterable[Command]) -> Commands:
     return tuple(command for command in commands if not isinstance(command, do.ReportTurn))
 
 
-__all__ = ["FRAME", "QUIET", "Agent", "BargeIn", "Idle", "Limits", "Line", "TestCall", "seconds", "without_reports"]
+__all__ = [
+    "FRAME",
+    "QUIET",
+    "Agent",
+    "BargeIn",
+    "Idle",
+    "Limits",
+    "Line",
+    "TestCall",
+    "ToolPolicy",
+    "output_of",
+    "seconds",
+    "without_reports",
+]

@@ -1,0 +1,448 @@
+"""The caller is taken out of the stream, and comes back or not."""
+
+import pytest
+
+from phoneagent.core import commands as do
+from phoneagent.core import events as on
+from phoneagent.core.agents import Filler
+from phoneagent.core.errors import Problem
+from phoneagent.core.history import LONGEST_OUTPUT, MOST_MESSAGES
+from phoneagent.core.wording import say_exactly
+
+from .calls import FRAME, QUIET, Agent, BargeIn, Idle, Limits, Line, TestCall, ToolPolicy, output_of, without_reports
+
+ASK = do.RequestResponse()
+TRANSFER = ToolPolicy(after_speech=True, while_running=Filler(None, after_ms=2000))
+NOTE = "Nobody answered. The caller is back."
+TOLD = do.AddMessage("system", NOTE)
+HUNG_UP = do.EndCall("caller_hung_up", "the caller's stream ended")
+BACK = on.StreamStarted()
+
+
+def transferring(agent: Agent = QUIET) -> TestCall:
+    """The agent has said so and called the tool, and the caller is gone from the stream."""
+    call = TestCall(agent, transfer_call=TRANSFER)
+    call.responds()
+    call.says(1.0, text="I'll put you through.")
+    call.calls_tool("transfer_call", arguments='{"to": "reception"}')
+    call.response_ends()
+    call.plays(1.0)
+    assert call.leaves() == ()
+    return call
+
+
+def connected(agent: Agent = QUIET) -> TestCall:
+    call = transferring(agent)
+    assert call.happens(on.CallerConnected("reception")) == (do.CloseSession(),)
+    return call
+
+
+# Out of the stream
+
+
+def test_the_end_of_a_stream_that_was_announced_is_no_hang_up():
+    call = transferring()
+    call.at(60.0)
+    assert call.ends() == []
+
+
+def test_the_end_of_any_other_stream_is():
+    assert TestCall().happens(on.StreamEnded()) == (HUNG_UP,)
+
+
+def test_a_caller_who_could_not_be_taken_away_hangs_up_as_usual():
+    call = TestCall()
+    call.happens(on.CallerLeaving())
+    assert call.happens(on.CallerStays()) == ()
+    assert call.answers(1.0)
+    assert call.happens(on.StreamEnded())[-1] == HUNG_UP
+
+
+def test_a_stream_that_ended_though_the_caller_stayed_was_a_hang_up():
+    call = TestCall()
+    call.leaves()
+    assert call.happens(on.CallerStays()) == (HUNG_UP,)
+
+
+def test_what_was_not_heard_before_the_caller_left_was_not_said():
+    call = TestCall()
+    call.responds()
+    call.says(4.0, text="one two three four")
+    call.returns(call.marks()[0])
+    call.at(2.0)
+    assert without_reports(call.leaves()) == (do.ClearPlayout(), do.CancelResponse("r1"), do.TruncateTurn("a1", 2000))
+    assert call.turns() == [("agent", "one two", "three four")]
+
+
+def test_nothing_is_played_to_nobody():
+    call = transferring()
+    assert call.responds("r2") == (do.CancelResponse("r2"),)  # the session begins one by itself
+    assert without_reports(call.speaks(1.0, "a2", "r2")) == (do.DeleteTurn("a2"),)
+    call.response_ends("r2", "cancelled")
+
+
+def test_nothing_is_asked_for_or_done_while_the_caller_is_away():
+    call = transferring(Agent("test", greeting=None, idle=Idle(after_s=5), barge_in=BargeIn(after_ms=200)))
+    before = len(call.done)
+    call.caller_speaks()
+    call.caller_stops()
+    assert "caller_away" in output_of(call.calls_tool("look_up", "t2"), "t2")
+    call.at(600.0)
+    assert not {do.RequestResponse, do.RunTool, do.StartMusic} & {type(command) for command in call.done[before:]}
+
+
+def test_a_tool_that_waited_for_the_last_word_is_not_run_behind_the_callers_back():
+    call = TestCall(send_sms=ToolPolicy(after_speech=True))
+    call.responds()
+    call.says(5.0)
+    call.calls_tool("send_sms")
+    call.response_ends()
+    assert "caller_away" in output_of(call.leaves(), "t1")
+
+
+def test_the_time_without_the_caller_does_not_count():
+    limits = Limits(max_minutes=2, warn_s=30, warning=Line("Half a minute."), goodbye=Line("Time is up."))
+    call = transferring(Agent("test", greeting=None, idle=None, limits=limits))  # after one second
+    call.tool_ends("t1", "no answer")
+    assert ASK not in call.at(500.0)
+    assert call.happens(BACK) == (ASK,)
+    call.answers(1.0, "a2", "r2")
+    call.plays(1.0)
+    assert call.at(588.9) == ()
+    assert call.at(589.0) == (do.RequestResponse(say_exactly("Half a minute.")),)
+    call.answers(1.0, "a3", "r3")
+    call.plays(1.0)
+    assert call.at(619.0) == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
+def test_nor_does_the_time_in_which_they_were_about_to_leave():
+    limits = Limits(max_minutes=2, warn_s=120, goodbye=Line("Time is up."))
+    call = TestCall(Agent("test", greeting=None, idle=None, limits=limits))
+    call.at(119.0)
+    call.happens(on.CallerLeaving())
+    assert call.at(130.0) == ()
+    call.happens(on.CallerStays())
+    assert call.at(130.9) == ()
+    assert call.at(131.0) == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
+# Back again
+
+
+def test_a_caller_whom_nobody_answered_is_spoken_to_when_they_are_back():
+    call = transferring()
+    call.at(20.0)
+    assert call.happens(on.CallerReturning(NOTE)) == (TOLD,)
+    assert call.tool_ends("t1", "no answer") == (do.SendToolOutput("t1", "no answer"),)
+    assert call.happens(BACK) == (ASK,)
+    assert do.PlayAudio in {type(c) for c in call.answers(1.0, "a2", "r2")}
+    call.plays(1.0)
+    assert call.happens(on.StreamEnded()) == (HUNG_UP,)
+
+
+def test_the_tool_that_says_how_it_went_is_waited_for_a_moment():
+    call = transferring()
+    call.happens(on.CallerReturning(NOTE))
+    assert call.happens(BACK) == ()
+    call.at(1.5)
+    call.tool_ends("t1", "no answer")
+    assert call.at(2.0) == (ASK,)
+    call.responds("r2")
+    assert call.response_ends("r2") == ()
+
+
+def test_but_not_for_longer():
+    call = transferring()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(BACK)
+    assert call.at(2.0) == (ASK,)
+
+
+def test_without_a_note_the_output_of_the_tool_is_what_is_spoken_of():
+    call = TestCall(send_digits=ToolPolicy(after_speech=True))
+    call.wants("send_digits", "t1")
+    call.leaves()
+    assert call.happens(BACK) == ()
+    assert call.tool_ends("t1", "sent") == (do.SendToolOutput("t1", "sent"),)
+    assert call.at(1.0) == (ASK,)
+
+
+def test_what_the_caller_said_last_is_answered_when_they_are_back():
+    call = TestCall(Agent("test", greeting=None))
+    call.caller_speaks()
+    call.caller_stops(text="And my name is")
+    call.leaves()
+    assert call.happens(BACK) == (ASK,)
+
+
+def test_a_caller_who_was_cut_off_in_mid_sentence_is_heard_again():
+    call = TestCall()
+    call.caller_speaks()
+    call.leaves()
+    call.happens(on.CallerStartedSpeaking("c2"))  # an echo of the old stream
+    call.happens(BACK)
+    call.happens(on.DigitPressed("#"))
+    assert ASK in call.done
+    assert call.frames(1) == [(do.AppendAudio(FRAME),)]
+
+
+def test_a_stream_that_takes_the_place_of_another_begins_with_silence():
+    call = TestCall()
+    call.answers(3.0)
+    call.returns(call.marks()[0])
+    call.at(1.0)
+    assert {do.ClearPlayout(), do.TruncateTurn("a1", 1000)} <= set(call.happens(BACK))
+    assert call.ends() == []
+
+
+# Somebody else has the caller
+
+
+def test_while_the_caller_talks_to_somebody_else_there_is_no_session():
+    call = connected()
+    assert call.frames(1) == [()]
+    assert call.at(3600.0) == ()
+
+
+def test_a_caller_who_is_joined_before_the_old_stream_ends_is_away_too():
+    call = TestCall()
+    call.happens(on.CallerLeaving())
+    assert call.happens(on.CallerConnected("reception")) == (do.CloseSession(),)
+    assert call.happens(on.StreamEnded()) == ()
+
+
+def test_the_call_that_ends_there_was_transferred():
+    assert connected().happens(on.CallerGone("completed")) == (do.EndCall("transferred", "reception"),)
+
+
+def test_a_caller_who_hangs_up_before_somebody_answers_has_hung_up():
+    assert transferring().happens(on.CallerGone("completed")) == (do.EndCall("caller_hung_up", "completed"),)
+
+
+def test_a_call_that_is_over_by_the_carriers_word_is_over_in_the_stream_too():
+    assert TestCall().happens(on.CallerGone("completed")) == (do.EndCall("caller_hung_up", "completed"),)
+
+
+def test_a_caller_of_whom_nothing_is_heard_any_more_is_not_waited_for_without_end():
+    call = transferring()
+    call.at(902.0)
+    assert call.ends() == [do.EndCall("caller_hung_up", "the caller did not come back")]
+    call = connected()
+    call.at(902.0)
+    assert call.ends() == []
+    call.at(15000.0)
+    assert call.ends() == [do.EndCall("transferred", "reception")]
+
+
+def test_somebody_who_was_not_announced_changes_nothing():
+    call = TestCall()
+    assert call.happens(on.CallerConnected("reception")) == ()
+    assert call.frames(1) == [(do.AppendAudio(FRAME),)]
+
+
+# A new session
+
+
+def test_a_caller_who_comes_back_from_somebody_else_finds_an_agent_who_knows_everything():
+    call = connected(Agent("test", greeting=Line("Hello!")))
+    call.happens(on.CallerTranscript("c1", "Reception, please.", final=True))
+    call.at(100.0)
+    assert call.happens(on.CallerReturning(NOTE)) == (do.OpenSession(call.bridge.agent),)
+    assert call.happens(BACK) == ()
+    assert call.frames(1) == [()]
+    *history, frame = call.happens(on.SessionReady())
+    assert history == [
+        do.AddMessage("assistant", "I'll put you through."),
+        do.AddMessage("user", "Reception, please."),
+        TOLD,
+    ]
+    assert frame == do.AppendAudio(FRAME)
+    assert call.at(101.0) == (ASK,)  # no greeting
+
+
+def test_the_outcome_of_a_tool_that_the_new_session_did_not_call_is_told_as_a_message():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    call.happens(BACK)
+    (message,) = call.tool_ends("t1", "they have hung up")
+    assert message.role == "system"
+    for part in ("transfer_call", '{"to": "reception"}', "they have hung up"):
+        assert part in message.text
+    assert call.at(call.now + 1.0) == (ASK,)
+
+
+def test_an_outcome_that_comes_before_the_session_is_ready_is_part_of_the_history():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    assert call.tool_ends("t1", "they have hung up") == ()
+    *_, note, outcome = call.happens(on.SessionReady())
+    assert note == TOLD
+    assert "they have hung up" in outcome.text
+    assert call.happens(BACK) == (ASK,)
+
+
+def test_the_ids_of_two_sessions_are_not_confused():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    call.happens(BACK)
+    call.tool_ends("t1")
+    call.at(call.now + 1.0)
+    call.responds("r1")  # as in the first session
+    call.says(2.0, "a1", "r1", "Here again, after all.")
+    run, *_ = call.calls_tool("look_up", "t1", "r1")
+    assert isinstance(run, do.RunTool)
+    assert run.tool_call_id != "t1"  # the key of what was done once must be another
+    assert output_of(call.tool_ends(run.tool_call_id, "found"), "t1") == "found"
+    call.returns(call.marks()[-2])
+    call.at(call.now + 1.0)
+    assert do.TruncateTurn("a1", 1000) in call.caller_speaks()
+    assert [text for _, text, _ in call.turns()] == ["I'll put you through.", "Here again,"]
+
+
+def test_an_interrupted_response_of_the_second_session_is_cancelled_by_its_own_id():
+    call = connected(Agent("test", greeting=None, barge_in=BargeIn(protect_greeting=True)))
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    call.happens(BACK)
+    call.responds("r1")
+    call.speaks(1.0)
+    assert do.CancelResponse("r1") in call.caller_speaks()
+
+
+def test_only_what_was_heard_is_history():
+    call = TestCall()
+    call.answers(4.0, text="one two three four")
+    call.returns(call.marks()[0])
+    call.at(2.0)
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    assert call.happens(on.SessionReady()) == (do.AddMessage("assistant", "one two"), TOLD)
+
+
+def test_tools_and_keys_are_history_in_their_place():
+    call = TestCall()
+    call.happens(on.CallerTranscript("c1", "Do you have a table?", final=True))
+    call.wants("look_up", "t1", '{"day": "Friday"}')
+    call.tool_ends("t1", "found " * 1000)
+    call.answers(1.0, "a1", "r1", "Yes.")
+    call.plays(1.0)
+    call.happens(on.DigitPressed("#"))
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    question, tool, answer, key, note = call.happens(on.SessionReady())
+    assert (question, answer, note) == (
+        do.AddMessage("user", "Do you have a table?"), do.AddMessage("assistant", "Yes."), TOLD,
+    )  # fmt: skip
+    assert 'look_up was called with {"day": "Friday"}: found' in tool.text
+    assert len(tool.text) < LONGEST_OUTPUT + 200
+    assert (key.role, key.text[-1]) == ("user", "#")
+
+
+def test_of_a_long_conversation_the_end_is_told():
+    call = TestCall()
+    for n in range(100):
+        call.happens(on.CallerTranscript(f"c{n}", f"word {n}", final=True))
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    told = call.happens(on.SessionReady())
+    assert len(told) == MOST_MESSAGES
+    assert told[-2:] == (do.AddMessage("user", "word 99"), TOLD)
+
+
+def test_keys_that_are_pressed_before_the_new_session_is_ready_are_told_last():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(BACK)
+    call.happens(on.DigitPressed("#"))
+    *_, note, key = call.happens(on.SessionReady())
+    assert note == TOLD
+    assert key.role == "user"
+
+
+def test_one_session_is_opened_however_often_it_is_wanted():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    assert call.happens(on.CallerReturning("Really.")) == ()
+    assert call.happens(BACK) == ()
+    assert call.count(do.OpenSession) == 1
+
+
+def test_a_session_that_was_being_opened_is_not_missed_when_somebody_else_takes_over():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    assert call.happens(on.CallerConnected("reception")) == (do.CloseSession(),)
+    assert call.happens(on.SessionReady()) == ()
+
+
+# Sessions that are lost meanwhile
+
+
+def test_a_session_that_is_lost_while_nobody_needs_it_is_replaced_when_the_caller_returns():
+    call = transferring()
+    assert call.happens(on.SessionEnded(Problem("close:1006"))) == ()
+    assert call.happens(on.CallerReturning(NOTE)) == (do.OpenSession(QUIET),)
+    call.happens(on.SessionReady())
+    call.happens(BACK)
+    assert call.at(call.now + 1.0) == (ASK,)
+    assert call.ends() == []
+
+
+def test_and_when_they_are_just_back():
+    call = transferring()
+    call.happens(on.SessionEnded(Problem("close:1006")))
+    assert call.happens(BACK) == (do.OpenSession(QUIET),)
+
+
+def test_a_session_that_is_lost_while_the_caller_leaves_is_not_apologised_for_unless_they_stay():
+    for what, told in ((on.CallerStays(), "So sorry."), (on.StreamEnded(), None)):
+        call = TestCall(Agent("test", greeting=None, apology="So sorry."))
+        call.happens(on.CallerLeaving())
+        assert call.happens(on.SessionEnded(Problem("close:1006"))) == ()
+        call.happens(what)
+        assert [end.say for end in call.ends()] == ([told] if told else [])
+
+
+def test_a_new_session_that_cannot_be_opened_is_apologised_for():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(BACK)
+    (end,) = call.happens(on.SessionEnded(Problem("connect_failed")))
+    assert end == do.EndCall("failed", "connect_failed", QUIET.apology)
+
+
+# Goodbyes
+
+
+def test_a_goodbye_that_the_caller_was_taken_from_is_not_the_end():
+    call = TestCall(transfer_call=TRANSFER)
+    call.responds()
+    call.says(1.0)
+    call.calls_tool("transfer_call", "t1")
+    call.calls_tool("end_call", "t2")
+    call.response_ends()
+    call.plays(1.0)
+    call.leaves()
+    call.tool_ends("t1", "busy")
+    assert ASK in call.happens(BACK)
+    assert call.ends() == []
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_time_that_was_up_is_up_when_they_are_back(said):
+    limits = Limits(max_minutes=2, warn_s=120, goodbye=Line("Time is up."))
+    call = TestCall(Agent("test", greeting=None, idle=None, limits=limits))
+    call.at(120.0)
+    if said:
+        call.answers(2.0)
+    call.leaves()
+    call.at(500.0)
+    call.happens(BACK)
+    if not said:
+        call.answers(1.0, "a2", "r2")
+        call.plays(1.0)
+    assert [(end.outcome, end.reason) for end in call.ends()] == [("time_limit", "max_minutes")]
