@@ -13,6 +13,7 @@ from phoneagent.simulate.record import CallRecord, Company, Kind
 from phoneagent.simulate.stream import MediaStreamClient
 from phoneagent.simulate.twiml import Dial, Inline, Next, TwimlError
 from phoneagent.simulate.verbs import Verbs
+from phoneagent.simulate.watchers import Watchers
 
 _MOST_DOCUMENTS = 50  # a <Redirect> to itself must end some day
 _PLACES = [f"{side}{what}" for side in ("From", "To") for what in ("City", "State", "Zip", "Country")]
@@ -22,6 +23,7 @@ class Exchange(Protocol):
     """What connects calls with one another. A phone that calls a service by itself has none."""
 
     def status_changed(self, call: FakeCall) -> None: ...
+    def changed(self) -> None: ...
     async def connect(self, call: FakeCall, dial: Dial) -> Mapping[str, str]: ...
 
 
@@ -78,7 +80,7 @@ class FakeCall:
         self._ring = ring
         self._step: asyncio.Task[Doing | Ended | None] | None = None
         self._interruption: Next | Inline | Ended | None = None
-        self._watchers: list[tuple[Callable[[CallRecord], object], asyncio.Future[None]]] = []
+        self._watchers = Watchers()
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -94,8 +96,8 @@ class FakeCall:
     @property
     def bridged_with(self) -> tuple[str, ...]:
         """The numbers of those that the party is talking to right now."""
-        company = self.record.company
-        return company[-1].numbers if company and company[-1].ended_at is None else ()
+        kind, *numbers = self.record.hearing or ("silence",)
+        return tuple(numbers) if kind == "people" else ()
 
     @property
     def number(self) -> str:
@@ -108,18 +110,12 @@ class FakeCall:
 
     async def ended(self) -> CallRecord:
         """Wait for the end of the call; its record."""
-        await asyncio.shield(self._task)
+        await asyncio.wait({self._task})
         return self.record
 
     async def until(self, condition: Callable[[CallRecord], object], timeout_s: float | None = 10.0) -> CallRecord:
-        """Wait until something is true of the record. Raises TimeoutError."""
-        if not condition(self.record):
-            watcher = (condition, asyncio.get_running_loop().create_future())
-            self._watchers.append(watcher)
-            try:
-                await asyncio.wait_for(watcher[1], timeout_s)
-            finally:
-                self._watchers.remove(watcher)
+        """Wait until something is true of the record, None: for as long as it takes. Raises TimeoutError."""
+        await self._watchers.until(lambda: condition(self.record), timeout_s)
         return self.record
 
     # What the party does
@@ -179,9 +175,9 @@ class FakeCall:
 
     def changed(self) -> None:
         """Something was added to the record."""
-        for condition, future in self._watchers:
-            if not future.done() and condition(self.record):
-                future.set_result(None)
+        self._watchers.changed()
+        if self.exchange is not None:
+            self.exchange.changed()
 
     async def _run(self) -> None:
         record = self.record

@@ -70,6 +70,13 @@ class CallRecord:
         return self.statuses[-1][1] if self.statuses else "queued"
 
     @property
+    def hearing(self) -> tuple[str, ...]:
+        """What the party is listening to right now: a kind of `Company`, and with people their numbers."""
+        if not self.company or self.company[-1].ended_at is not None:
+            return ()
+        return self.company[-1].kind, *self.company[-1].numbers
+
+    @property
     def line(self) -> PhoneLine:
         """The latest media stream; an error if the call never had one."""
         if not self.streams:

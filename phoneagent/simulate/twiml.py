@@ -104,6 +104,7 @@ class DialConference:
     ends: bool = False  # the conference, on leaving
     muted: bool = False
     music: bool = True  # while it has not begun
+    label: str = ""  # a name for the participant
     callback: StatusCallback | None = None
 
 
@@ -230,6 +231,7 @@ class _Reader:
                 ends=noun.get("endConferenceOnExit") == "true",
                 muted=noun.get("muted") == "true",
                 music=noun.get("waitUrl") != "",
+                label=noun.get("participantLabel", ""),
                 callback=self._callback(noun, ""),
             )
         return Dial(

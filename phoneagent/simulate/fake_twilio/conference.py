@@ -30,7 +30,7 @@ class Participant:
     ends: bool
     muted: bool
     music: bool
-    label: str = ""
+    label: str
     hold: bool = False
     removed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,9 +57,9 @@ class Conference:
         """Whether it has ended; another of the same name would be a new one."""
         return self.status == "completed"
 
-    async def stay(self, call: FakeCall, noun: DialConference, label: str = "") -> None:
+    async def stay(self, call: FakeCall, noun: DialConference) -> None:
         """Be in it, until it ends or this participant is removed. Cancelled, the call leaves."""
-        me = Participant(call, noun.starts, noun.ends, noun.muted, noun.music, label)
+        me = Participant(call, noun.starts, noun.ends, noun.muted, noun.music, noun.label)
         if not self.history:
             self._callback = noun.callback
         self.participants[call.sid] = me

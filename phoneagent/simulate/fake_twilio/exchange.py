@@ -21,6 +21,7 @@ from phoneagent.simulate.fake_twilio.conference import Conference
 from phoneagent.simulate.party import Doing, Ended, Handset, Held, Keys, Pace, Words
 from phoneagent.simulate.script import Step
 from phoneagent.simulate.twiml import Dial, DialConference, DialNumber, Next, StatusCallback
+from phoneagent.simulate.watchers import Watchers
 
 _LONGEST_S = 4 * 3600.0
 _EVENTS = {"initiated": "initiated", "ringing": "ringing", "in-progress": "answered"}
@@ -97,6 +98,7 @@ class Exchange:
         self._pace = pace
         self._detection_s = detection_s
         self._service: tuple[Carrier, FakePhone] | None = None
+        self._watchers = Watchers()
 
     def serve(self, carrier: Carrier, phone: FakePhone) -> None:
         """From now on, `carrier` makes the requests, and `phone` gives people their voices."""
@@ -252,6 +254,14 @@ class Exchange:
                 "RecordingSource": "StartCallRecordingAPI",
             }
             self.tell(recording.sid, recording.callback, fields)
+
+    async def until(self, condition: Callable[[], object], timeout_s: float | None) -> None:
+        """Wait until something is true of whatever happens here. Raises TimeoutError."""
+        await self._watchers.until(condition, timeout_s)
+
+    def changed(self) -> None:
+        """Something has happened."""
+        self._watchers.changed()
 
     def status_changed(self, call: FakeCall) -> None:
         """Carry out what was asked for at this moment of the call, and tell of it."""

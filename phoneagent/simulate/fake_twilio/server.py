@@ -212,6 +212,10 @@ class FakeTwilio:
         """Every status callback that was sent."""
         return self._callbacks.told
 
+    async def until(self, condition: Callable[[], object], timeout_s: float | None = 10.0) -> None:
+        """Wait until something is true of what happens here: of calls, conferences, messages. Raises TimeoutError."""
+        await self._exchange.until(condition, timeout_s)
+
     async def settled(self) -> None:
         """Wait until all status callbacks have been delivered."""
         await self._callbacks.settled()
@@ -238,6 +242,8 @@ class FakeTwilio:
             status, body = await self._handle(request)
         except ApiError as error:
             return _refusal(error)
+        finally:
+            self._exchange.changed()
         return web.Response(status=status) if body is None else web.json_response(body, status=status)
 
     async def _handle(self, request: web.BaseRequest) -> Answer:
