@@ -115,7 +115,7 @@ def _music(value: Any, info: ValidationInfo) -> str:
     try:
         with wave.open(str(path)) as file:
             if not file.getnframes():
-                raise ValueError(f"there is no sound in {path.as_posix()}")
+                raise ValueError(f"{path.as_posix()} has no sound in it")
     except OSError as error:
         raise ValueError(f"{path.as_posix()} can't be read: {error.strerror}") from None
     except (wave.Error, EOFError):

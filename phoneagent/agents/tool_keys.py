@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from math import isfinite
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, PlainSerializer, PlainValidator, TypeAdapter, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, model_validator
 
 from phoneagent.agents.values import Instruction, Keys, Off, line, off_as_none
 from phoneagent.core import agents as core
@@ -15,6 +16,25 @@ from phoneagent.core.agents import Filler, HttpTool, McpServer, ToolPolicy
 
 _OPTIONS = {option.name for option in fields(ToolPolicy)}
 
+
+def _json(value: Any) -> Any:
+    """The value, if JSON can hold it: YAML has more."""
+    match value:
+        case dict():
+            if strange := [key for key in value if not isinstance(key, str)]:
+                raise ValueError(f"a key must be a text: write {strange[0]!r} in quotes")
+            return {key: _json(inner) for key, inner in value.items()}
+        case list():
+            return [_json(inner) for inner in value]
+        case float() if not isfinite(value):
+            raise ValueError(f"{value} is no number of JSON")
+        case None | str() | bool() | int() | float():
+            return value
+        case _:
+            raise ValueError(f"{value} must be a text: write it in quotes")
+
+
+Json = Annotated[Any, PlainValidator(_json, json_schema_input_type=Any)]
 Music = Literal["music"]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ServerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
@@ -73,11 +93,11 @@ class Http(Keys):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     url: str = Field(min_length=1)
     """The address; arguments in its path and query only."""
-    query: dict[str, JsonValue] = Field(default={})
+    query: dict[str, Json] = Field(default={})
     """Parameters of the address. One that is nothing but {argument} is left out with it."""
     headers: dict[str, str] = Field(default={})
     """Headers; ${NAME} is a secret of the service (PHONEAGENT_TOOL_SECRETS)."""
-    body: JsonValue = None
+    body: Json = None
     """The body, sent as JSON."""
     result: str | None = Field(default=None, min_length=1)
     """A JMESPath expression: what of the answer the model is told."""
@@ -94,7 +114,7 @@ class HttpToolKeys(ToolOptions):
 
     description: str = Field(min_length=1)
     """What the model is told of it."""
-    parameters: dict[str, JsonValue] = Field(default={})
+    parameters: dict[str, Json] = Field(default={})
     """The arguments and their JSON Schemas; or one whole JSON Schema of type object."""
     required: list[str] | None = None
     """The arguments that must be given. Default: all without a default."""
