@@ -12,14 +12,20 @@ from datetime import datetime
 from phoneagent import telemetry
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.agents.prompt import call_values, render
+from phoneagent.calls.control import NEED_TWILIO, Control, Switches
 from phoneagent.calls.live import CallAnswered, Feed
-from phoneagent.calls.ports import Engine, Leg, Receive
+from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Messages, Receive
 from phoneagent.calls.record import CallRecord
 from phoneagent.calls.runner import CallDetails, CallRunner
-from phoneagent.core.agents import Agent
-from phoneagent.core.events import HangUpRequested
+from phoneagent.calls.transfers import Escorts, PersonAsks, PersonNews
+from phoneagent.core.agents import Agent, ToolSpec
+from phoneagent.core.events import CallerGone, HangUpRequested, MachineAnswered
+from phoneagent.core.transfer import Event
 from phoneagent.prices import Prices
-from phoneagent.tools import Toolbox
+from phoneagent.tools import DATA_RULE, Toolbox
+from phoneagent.tools.builtin import BUILTIN
+from phoneagent.twilio.documents import Document
+from phoneagent.twilio.rest import FINAL
 from phoneagent.twilio.tokens import StreamTokens
 from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall, Refuse
 from phoneagent.twilio.wire import StreamOpening
@@ -33,11 +39,11 @@ _BY_NAME = "client:"
 
 @dataclass(slots=True)
 class _Line:
-    """A call, as the webhooks about it see it."""
+    """A call, as the webhooks about it see it. `answer` opens its next stream, until that has come."""
 
     answer: Connect
     runner: CallRunner
-    streaming: bool = False
+    streaming: bool = False  # or has been
 
 
 class Switchboard:
@@ -57,17 +63,26 @@ class Switchboard:
         *,
         max_calls: int,
         clock: Callable[[], datetime],
+        region: str | None = None,
+        escorts: Escorts | None = None,
+        messages: Messages | None = None,
+        dials: Dials | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tokens: StreamTokens | None = None,
     ) -> None:
-        """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none."""
+        """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none.
+        `region` is that of numbers without a country code. Without `escorts` no call is transferred and no text sent,
+        without `messages` none is taken, without `dials` none of the calls is answered that we place."""
         self._agents = agents
+        self._escorts = escorts
+        self._switches = Switches(agents, escorts, messages, region)
         self._engine = engine
         self._toolbox = toolbox
         self._feed = feed
         self._prices = prices
         self._max_calls = max_calls
         self._clock = clock
+        self._dials = dials
         self._monotonic = monotonic
         self._tokens = tokens or StreamTokens()
         self._lines: dict[str, _Line] = {}
@@ -78,6 +93,10 @@ class Switchboard:
         """How many calls are answered and not over, those whose stream is still to come among them."""
         return len(self._live)
 
+    def is_live(self, call_sid: str) -> bool:
+        """Whether this call is answered and not over."""
+        return call_sid in self._live
+
     def answer(self, call: IncomingCall, *, draining: bool = False) -> Answer:
         """How to answer a call; a new one is refused while draining. Asked again with the same CallSid, it says
         the same."""
@@ -85,14 +104,19 @@ class Switchboard:
             return line.answer
         if draining:
             return Refuse("busy")
+        variables: Mapping[str, str] = {}
         agent = self._agent_for(call.number)
+        if (nonce := call.parameters.get("dial")) is not None:
+            dial = self._dials.expected(nonce, call.call_sid) if self._dials is not None else None
+            agent = None if dial is None else self._agents.by_name(dial.agent)
+            variables = {} if dial is None else dial.variables
         if agent is None:
-            log.warning("no agent answers this number", extra={"call_id": call.call_sid})
+            log.warning("no agent answers this call", extra={"call_id": call.call_sid})
             return Refuse("rejected")
         if self.live_calls >= self._max_calls:
             log.warning("too many calls", extra={"call_id": call.call_sid, "live_calls": self.live_calls})
             return Refuse("busy")
-        return self._connect(call, agent)
+        return self._connect(call, agent, variables)
 
     def admit(self, opening: StreamOpening, leg: Leg) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""
@@ -101,25 +125,63 @@ class Switchboard:
         if line is None or not self._tokens.redeem(token, opening.call_sid) or line.runner.over:
             return None
         line.streaming = True
-        line.runner.attach(leg)
-        return line.runner.receive
+        return line.runner.attach(leg)
 
-    def after_stream(self, call_sid: str) -> Ending:
-        """What the caller, if still there, hears after the stream."""
-        line = self._lines.get(call_sid)
-        if line is None:
-            return Ending()
-        agent, end = line.runner.details.agent, line.runner.over
-        # Nobody hears this who has hung up; but if the stream broke, the caller is still there.
-        if end is None or end.outcome == "caller_hung_up":
-            return Ending(agent.apology, agent.language)
-        return Ending(end.say, agent.language)
+    # What a caller's line asks
+
+    def after_stream(self, params: Mapping[str, str]) -> Document:
+        """How the caller's line goes on after a stream, if the caller is still there."""
+        line = self._lines.get(params.get("CallSid", ""))
+        if line is None or line.runner.over or not _away(line):
+            return _last_words(line)
+        return self.next(params)  # a redirect of ours has ended the stream
+
+    def next(self, params: Mapping[str, str]) -> Document:
+        """How the caller's line goes on, which we have redirected, or told to ask again."""
+        line = self._lines.get(params.get("CallSid", ""))
+        if line is None or self._over(line, params):
+            return _last_words(line)
+        escort = line.runner.control.escort
+        document = self._stream(line) if escort is None else escort.caller_asks(params.get("redirect", ""))
+        return document or _last_words(line)
+
+    def transfer_ended(self, params: Mapping[str, str]) -> Document:
+        """How the caller's line goes on after a person."""
+        line = self._lines.get(params.get("CallSid", ""))
+        if line is None or self._over(line, params) or line.runner.control.escort is None:
+            return _last_words(line)
+        return line.runner.control.escort.dial_ended(params.get("DialCallStatus", "")) or _last_words(line)
+
+    def person_asks(self, question: PersonAsks, params: Mapping[str, str]) -> Document:
+        """How the line of a person goes on to whom a caller is transferred."""
+        return Ending() if self._escorts is None else self._escorts.person_asks(question, params)
+
+    # What the carrier tells
 
     def status(self, params: Mapping[str, str]) -> None:
         """Take note of a status callback: a call that the carrier says is over is over."""
-        line = self._lines.get(params.get("CallSid", ""))
-        if line is not None and params.get("CallStatus") in {"completed", "busy", "no-answer", "failed", "canceled"}:
-            line.runner.receive(HangUpRequested(f"the carrier reported {params['CallStatus']}"))
+        if self._dials is not None and (nonce := params.get("dial")) is not None:
+            self._dials.status(nonce, params)
+        if (line := self._lines.get(params.get("CallSid", ""))) is not None:
+            self._over(line, params)
+
+    def person_news(self, news: PersonNews, params: Mapping[str, str]) -> None:
+        """Take note of a callback about such a person's line, or about the room where the two meet."""
+        if self._escorts is not None:
+            self._escorts.person_news(news, params)
+
+    def machine(self, params: Mapping[str, str]) -> None:
+        """Take note of who has answered a call that we placed, or whom we transfer a caller to."""
+        self.person_news("machine", params)
+        if self._dials is not None and (nonce := params.get("dial")) is not None:
+            self._dials.machine(nonce, params)
+
+    def machine_answered(self, call_sid: str, message: str | None) -> None:
+        """An answering machine has answered this call: leave the message, or (None) hang up."""
+        if (line := self._lines.get(call_sid)) is not None:
+            line.runner.receive(MachineAnswered(message))
+
+    # The service
 
     def reasons_not_ready(self) -> list[str]:
         """Why no call can be answered; empty if all is well."""
@@ -131,27 +193,53 @@ class Switchboard:
         for call_id in tuple(self._live):
             self._lines[call_id].runner.receive(HangUpRequested(reason))
 
+    def warn_of_useless_tools(self) -> None:
+        """Log which agents list tools that need Twilio's API, if there is none."""
+        if self._escorts is None:
+            for agent in self._agents.agents.values():
+                if tools := sorted(NEED_TWILIO.intersection(agent.tools)):
+                    fields = {"agent": agent.name, "tools": tools, "missing": "TWILIO_ACCOUNT_SID"}
+                    log.warning("tools can't work without Twilio's API", extra=fields)
+
     def _agent_for(self, number: str) -> Agent | None:
         """By its number; an agent without one can be called as Twilio's clients are, `client:<name>`."""
         if number.startswith(_BY_NAME):
             return self._agents.by_name(number.removeprefix(_BY_NAME))
         return self._agents.for_number(number)
 
-    def _connect(self, call: IncomingCall, agent: Agent) -> Connect:
+    def _connect(self, call: IncomingCall, agent: Agent, variables: Mapping[str, str]) -> Connect:
         now = self._clock()
-        values = call_values(agent, caller=call.human, called=call.number, now=now, parameters=call.parameters)
         details = CallDetails(call.call_sid, call.human, call.number, agent, now)
+        line: _Line
+
+        def prompt(agent: Agent, tools: tuple[ToolSpec, ...]) -> str:
+            values = call_values(
+                agent,
+                caller=call.human,
+                called=call.number,
+                now=now,
+                parameters=call.parameters,
+                variables=variables,
+            )
+            text = render(agent.prompt, values)
+            others = agent.mcp or any(spec.name not in BUILTIN for spec in tools)
+            return f"{text}\n\n{DATA_RULE}" if others else text
+
+        def control(live: LiveCall) -> Control:
+            return Control(call.call_sid, call.human, call.number, live, lambda: self._stream(line), self._switches)
+
         self._live.add(call.call_sid)
         with telemetry.call_context(call.call_sid):
             log.info("call answered", extra={"agent": agent.name, "engine": self._engine.name})
             self._feed.tell(CallAnswered(call.call_sid, agent.name))
             runner = CallRunner(
                 details,
-                render(agent.prompt, values),
+                prompt,
                 self._engine,
                 self._toolbox,
                 self._feed,
                 self._prices,
+                control,
                 self._call_ended,
                 self._monotonic,
             )
@@ -159,6 +247,23 @@ class Switchboard:
         line = self._lines[call.call_sid] = _Line(answer, runner)
         asyncio.get_running_loop().call_later(STREAM_WITHIN_S, self._expect_stream, line)
         return answer
+
+    def _stream(self, line: _Line) -> Connect:
+        """What puts the caller on a stream again."""
+        agent = line.runner.agent
+        token = self._tokens.issue(line.runner.details.call_id)
+        line.answer = Connect(token, agent.apology, agent.language)
+        return line.answer
+
+    def _over(self, line: _Line, params: Mapping[str, str]) -> bool:
+        """Whether a call is over, of which the carrier says how it stands."""
+        status = params.get("CallStatus", "")
+        if status in FINAL and not line.runner.over:
+            escort = line.runner.control.escort
+            if escort is not None:
+                escort.receive(Event.CALLER_GONE)
+            line.runner.receive(CallerGone(f"the carrier reported {status}"))
+        return line.runner.over is not None
 
     def _expect_stream(self, line: _Line) -> None:
         if not line.streaming:
@@ -181,3 +286,20 @@ class Switchboard:
                 "cost_usd": f"{record.cost.total:.4f}",
             },
         )
+
+
+def _away(line: _Line) -> bool:
+    """Whether we have taken the caller out of the stream."""
+    escort = line.runner.control.escort
+    return escort is not None and escort.caller_away
+
+
+def _last_words(line: _Line | None) -> Ending:
+    """What a caller hears who is left alone, if they are still there, before the line is hung up."""
+    if line is None:
+        return Ending()
+    agent, end = line.runner.agent, line.runner.over
+    # Nobody hears this who has hung up; but if the stream broke, the caller is still there.
+    if end is None or end.outcome == "caller_hung_up":
+        return Ending(agent.apology, agent.language)
+    return Ending(end.say, agent.language)

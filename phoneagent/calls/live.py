@@ -44,6 +44,14 @@ class ToolRan:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentTookOver:
+    """Another agent speaks now."""
+
+    call_id: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over."""
 
@@ -51,7 +59,7 @@ class CallEnded:
     record: CallRecord
 
 
-News = CallAnswered | StreamOpened | TurnChanged | ToolRan | CallEnded
+News = CallAnswered | StreamOpened | TurnChanged | ToolRan | AgentTookOver | CallEnded
 Watcher = Callable[[News], None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import audioop
+import logging
 import wave
 from base64 import b64encode
 from collections.abc import Callable
@@ -15,6 +16,8 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]
 
 from phoneagent.core.commands import ClearPlayout, Command, PlayAudio
+
+log = logging.getLogger(__name__)
 
 RATE = 8000
 PIECE_S = 1.0
@@ -83,6 +86,15 @@ def music(path: str | None = None) -> bytes:
     Reads the file once, and takes some 10 ms to make music of it.
     """
     return _ulaw(_built_in() if path is None else _read(Path(path)))
+
+
+def music_or_built_in(path: str | None) -> bytes:
+    """The same; the built-in for a file that can't be played, which is logged."""
+    try:
+        return music(path)
+    except MusicError as error:
+        log.warning("hold music can't be played", extra={"reason": str(error)})
+        return music()
 
 
 def _built_in() -> Samples:

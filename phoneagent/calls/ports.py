@@ -49,6 +49,10 @@ class LiveCall(Protocol):
     """A call, as those see it who take its caller out of the stream."""
 
     @property
+    def agent(self) -> Agent:
+        """Who speaks now."""
+
+    @property
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
 
@@ -63,7 +67,7 @@ class Messages(Protocol):
     """Keeps the messages that agents take."""
 
     async def add(self, call_id: str, agent: str, caller: str, text: str, callback_number: str | None) -> None:
-        """Keep one."""
+        """Keep one. Raises StoreError."""
 
 
 class Dials(Protocol):

@@ -41,9 +41,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call that is over. Times in seconds; `began` is the webhook's, `duration_s` counts from the stream's start.
+    """A call that is over. Times in seconds; `began` is the webhook's, `duration_s` counts from the first stream.
 
-    `first_audio_ms`: from the start of the stream to the first audio sent to it; None if there was none.
+    `agent` is who answered, `took_over` who spoke later, in this order. A tool that still ran at the end is among
+    `tools`, though nobody knows what came of it. `first_audio_ms`: from the start of the stream to the first audio
+    sent to it; None if there was none.
     """
 
     call_id: str
@@ -62,6 +64,7 @@ class CallRecord:
     cost: Cost
     counters: Counters
     first_audio_ms: int | None = None
+    took_over: tuple[str, ...] = ()
 
     @property
     def latencies_ms(self) -> list[int]:

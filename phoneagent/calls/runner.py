@@ -8,14 +8,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from functools import partial
 
-from phoneagent.calls.live import CallEnded, Feed, StreamOpened, ToolRan, TurnChanged
-from phoneagent.calls.ports import Engine, Leg, Session
-from phoneagent.calls.record import CallRecord, Cost, ToolRun
+from phoneagent.calls.control import Control
+from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, StreamOpened, ToolRan, TurnChanged
+from phoneagent.calls.meter import Meter
+from phoneagent.calls.music import HoldMusic, music_or_built_in
+from phoneagent.calls.ports import Engine, Leg, LiveCall, Receive, Session
+from phoneagent.calls.record import CallRecord, ToolRun
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent
+from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.bridge import CallBridge
 from phoneagent.core.commands import NOTHING, Command, Commands
 from phoneagent.core.costs import Usage
@@ -27,18 +30,32 @@ log = logging.getLogger(__name__)
 
 _AUDIO = frozenset({on.CallerAudio, on.AgentAudio})
 _TO_LEG = frozenset({do.PlayAudio, do.SendMark, do.ClearPlayout})
-_TO_SERVICE = frozenset({do.RunTool, do.ReportTurn, do.EndCall})
+_TO_SERVICE = frozenset(
+    {do.RunTool, do.CancelTool, do.UpdateSession, do.OpenSession, do.CloseSession}
+    | {do.StartMusic, do.StopMusic, do.ReportTurn, do.EndCall}
+)
+_CANCELLED = '{"error":"cancelled","message":"It was stopped. It may or may not have been done."}'
+_INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. It may or may not have been done."}'
 
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled."""
+    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers."""
 
     call_id: str
     caller: str = field(repr=False)
     called: str = field(repr=False)
     agent: Agent
     began: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A tool that runs."""
+
+    command: do.RunTool
+    began: float
+    task: asyncio.Task[None]
 
 
 class CallRunner:
@@ -51,54 +68,85 @@ class CallRunner:
     def __init__(
         self,
         details: CallDetails,
-        prompt: str,
+        prompt: Callable[[Agent, tuple[ToolSpec, ...]], str],
         engine: Engine,
         toolbox: Toolbox,
         feed: Feed,
         prices: Prices,
+        control: Callable[[LiveCall], Control],
         ended: Callable[[CallRecord], None],
         clock: Callable[[], float],
     ) -> None:
         """Begins the session at once, so that it is ready when the stream opens.
 
-        `clock`: seconds, monotonic; not the event loop's, which under uvloop stands still while callbacks run, so that
-        a mark would seem to have come back before it did.
+        `prompt` is that of an agent with its tools, in this call. `clock`: seconds, monotonic; not the event loop's,
+        which under uvloop stands still while callbacks run, so that a mark would seem to have come back before it did.
         """
         self.details = details
+        self.control = control(self)
+        self._prompt = prompt
         self._engine = engine
         self._toolbox = toolbox
         self._feed = feed
-        self._prices = prices
+        self._meter = Meter(prices)
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
-        self._bridge = CallBridge(details.agent, clock())
+        self._bridge = CallBridge(details.agent, clock(), toolbox.policies(details.agent))
         self._leg: Leg | None = None
-        self._waiting: deque[Event] = deque()
+        self._session: Session | None = None
+        self._session_now: object = None  # stands for the session in `_waiting`
+        self._waiting: deque[tuple[object, Event]] = deque()  # with the peer that it is from, None for the service
         self._busy = False  # doing commands
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at: float | None = None  # not `timer.when()`: uvloop's have none for what is due at once
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._music: HoldMusic | None = None
+        self._running: dict[str, _Running] = {}
         self._notes: dict[str, object] = {}
         self._tool_runs: list[ToolRun] = []
-        self._usage = Usage()
-        self._transcription = Usage()
+        self._took_over: list[str] = []
         self._streaming_since: float | None = None
         self._first_audio_ms: int | None = None
-        self._session: Session = engine.open(details.agent, prompt, toolbox.specs(details.agent), self.receive)
+        self._open_session(details.agent)
 
     @property
     def over(self) -> do.EndCall | None:
         """How the call ended, once it has."""
         return self._bridge.ended
 
-    def attach(self, leg: Leg) -> None:
-        """Give the call its leg, which must tell `receive` of StreamStarted first."""
+    @property
+    def agent(self) -> Agent:
+        """Who speaks now."""
+        return self._bridge.agent
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the caller is on a stream."""
+        return self._leg is not None
+
+    def attach(self, leg: Leg) -> Receive:
+        """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
+        if self._leg is not None:
+            self.receive(on.StreamEnded())
         self._leg = leg
+        return partial(self._hear, leg)
 
     def receive(self, event: Event) -> None:
         """Take note of an event and do what follows from it."""
-        self._waiting.append(event)
+        self._hear(None, event)
+
+    def play_music(self, play: bool) -> None:
+        """Begin or end hold music on the stream."""
+        if play and self._music is None:
+            self._music = HoldMusic(self._send_to_leg, music_or_built_in(self.agent.hold_music))
+        if self._music is not None:
+            if play:
+                self._music.start()
+            else:
+                self._music.stop(clear=self.streaming)
+
+    def _hear(self, source: object, event: Event) -> None:
+        self._waiting.append((source, event))
         if not self._busy:  # else it was caused by a command, and those after that come first
             self._carry_on()
 
@@ -107,13 +155,15 @@ class CallRunner:
         self._carry_on(self._bridge.tick(self._clock()))
 
     def _carry_on(self, commands: Commands = NOTHING) -> None:
-        """Do what has fallen due, then pass on what has happened."""
+        """Do what has fallen due, then pass on what has happened; of an earlier leg or session, nothing any more."""
         self._busy = True
         try:
             for command in commands:
                 self._do(command)
             while self._waiting:
-                event = self._waiting.popleft()
+                source, event = self._waiting.popleft()
+                if source is not None and source is not self._leg and source is not self._session_now:
+                    continue
                 if type(event) not in _AUDIO:
                     self._note(event)
                 for command in self._bridge.receive(event, self._clock()):
@@ -140,26 +190,54 @@ class CallRunner:
                 if self._first_audio_ms is None and kind is do.PlayAudio and self._streaming_since is not None:
                     self._first_audio_ms = round((self._clock() - self._streaming_since) * 1000)
         elif kind not in _TO_SERVICE:
-            self._session.send(command)
-        elif isinstance(command, do.ReportTurn):
-            self._feed.tell(TurnChanged(self.details.call_id, command.turn))
-        elif isinstance(command, do.RunTool):
-            task = self._loop.create_task(self._run_tool(command))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif isinstance(command, do.EndCall):
-            self._end(command)
+            if self._session is not None:
+                self._session.send(command)
+        else:
+            self._serve(command)
+
+    def _serve(self, command: Command) -> None:
+        match command:
+            case do.ReportTurn(turn):
+                self._feed.tell(TurnChanged(self.details.call_id, turn))
+            case do.RunTool():
+                task = self._loop.create_task(self._run_tool(command))
+                self._running[command.tool_call_id] = _Running(command, self._clock(), task)
+            case do.CancelTool(tool_call_id):
+                self._stop_tool(tool_call_id, _CANCELLED)
+            case do.UpdateSession(agent):
+                self._took_over_by(agent)
+                if self._session is not None:
+                    specs = self._toolbox.specs(agent)
+                    self._session.update(agent, self._prompt(agent, specs), specs)
+            case do.OpenSession(agent):
+                self._close_session()
+                self._took_over_by(agent)
+                self._open_session(agent)
+            case do.CloseSession():
+                self._close_session()
+            case do.StartMusic():
+                self.play_music(True)
+            case do.StopMusic():
+                self.play_music(False)
+            case do.EndCall():
+                self._end(command)
 
     def _note(self, event: Event) -> None:
-        """What the record holds besides the transcript."""
+        """What the service does besides telling the bridge."""
         match event:
             case on.ResponseEnded(usage=Usage() as usage):
-                self._usage += usage
+                self._meter.responded(self.agent, usage)
             case on.CallerTranscript(usage=Usage() as usage):
-                self._transcription += usage
+                self._meter.transcribed(self.agent, usage)
             case on.StreamStarted():
-                self._streaming_since = self._clock()
-                self._feed.tell(StreamOpened(self.details.call_id))
+                if self._streaming_since is None:
+                    self._streaming_since = self._clock()
+                    self._feed.tell(StreamOpened(self.details.call_id))
+                self.control.stream_started()
+            case on.StreamEnded():
+                self._leg = None
+                self.play_music(False)
+                self.control.stream_ended()
             case on.SessionErrored(problem) | on.SessionEnded(problem):
                 fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
                 log.warning("the engine reported a problem", extra=fields | {"detail": problem.message[:200]})
@@ -167,21 +245,61 @@ class CallRunner:
                 fields = {"call_id": self.details.call_id, "code": problem.code, "detail": problem.message[:200]}
                 log.warning("the engine failed to respond", extra=fields)
 
+    def _send_to_leg(self, command: Command) -> None:
+        if self._leg is not None:
+            self._leg.send(command)
+
+    # The session
+
+    def _open_session(self, agent: Agent) -> None:
+        specs = self._toolbox.specs(agent)
+        session = self._session_now = object()
+        self._session = self._engine.open(agent, self._prompt(agent, specs), specs, partial(self._hear, session))
+
+    def _close_session(self) -> None:
+        session, self._session, self._session_now = self._session, None, None
+        if session is not None:
+            session.close()
+
+    def _took_over_by(self, agent: Agent) -> None:
+        if agent.name != ([self.details.agent.name, *self._took_over])[-1]:
+            self._took_over.append(agent.name)
+            log.info("another agent took over", extra={"call_id": self.details.call_id, "agent": agent.name})
+            self._feed.tell(AgentTookOver(self.details.call_id, agent.name))
+
+    # Tools
+
     async def _run_tool(self, command: do.RunTool) -> None:
-        details = self.details
-        key = f"{details.call_id}:{command.tool_call_id}"
-        call = Call(details.call_id, details.caller, details.called, details.agent, key, self._notes)
-        began = self._clock()
+        details, tool_call_id = self.details, command.tool_call_id
+        key = f"{details.call_id}:{tool_call_id}"
+        call = Call(details.call_id, details.caller, details.called, self.agent, key, self._notes, self.control)
         result = await self._toolbox.run(command.name, command.arguments, call)
-        run = ToolRun(command.name, command.arguments, result.output, self._clock() - began)
+        self._ran(self._running.pop(tool_call_id), result.output)
+        if result.agent is not None:
+            self.receive(on.AgentChanged(tool_call_id, result.agent, self._toolbox.policies(result.agent)))
+        else:
+            self.receive(on.ToolFinished(tool_call_id, result.output, result.ran))
+
+    def _stop_tool(self, tool_call_id: str, output: str) -> None:
+        if (running := self._running.pop(tool_call_id, None)) is not None:
+            running.task.cancel()
+            self._ran(running, output)
+
+    def _ran(self, running: _Running, output: str) -> None:
+        command = running.command
+        run = ToolRun(command.name, command.arguments, output, self._clock() - running.began)
         self._tool_runs.append(run)
-        self._feed.tell(ToolRan(details.call_id, run))
-        self.receive(on.ToolFinished(command.tool_call_id, result.output, result.ran))
+        self._feed.tell(ToolRan(self.details.call_id, run))
+
+    # The end
 
     def _end(self, end: do.EndCall) -> None:
-        for task in self._tasks:
-            task.cancel()
-        self._session.close()
+        self.control.call_ended()
+        for tool_call_id in tuple(self._running):
+            self._stop_tool(tool_call_id, _INTERRUPTED)
+        self._close_session()
+        if self._music is not None:
+            self._music.stop(clear=False)
         if self._leg is not None:
             self._leg.close()
         record = self._record(end)
@@ -205,22 +323,9 @@ class CallRunner:
             reason=end.reason,
             turns=self._bridge.transcript.turns,
             tools=tuple(self._tool_runs),
-            usage=self._usage,
-            cost=self._cost(duration_s),
+            usage=self._meter.usage,
+            cost=self._meter.cost(duration_s, models_are_free=self._engine.name == "local"),
             counters=self._bridge.counters,
             first_audio_ms=self._first_audio_ms,
-        )
-
-    def _cost(self, duration_s: float) -> Cost:
-        telephone = self._prices.telephone_minutes(duration_s)
-        if self._engine.name == "local":
-            return Cost(telephone=telephone)
-        agent, models = self.details.agent, self._prices.models
-        model = models.get(agent.model)
-        transcription = models.get(agent.transcription.model or "")
-        free = Decimal(0)
-        return Cost(
-            model.of(self._usage) if model else free,
-            transcription.of(self._transcription) if transcription else free,
-            telephone,
+            took_over=tuple(self._took_over),
         )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi import APIRouter, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from phoneagent.twilio import webhook
-from phoneagent.twilio.signature import websocket_url
-from phoneagent.twilio.webhook import Connect, IncomingCall, WebhookError
+from phoneagent.twilio.addresses import Addresses
+from phoneagent.twilio.documents import Document, twiml
+from phoneagent.twilio.webhook import IncomingCall, WebhookError
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import Guard, LoopbackOnly, RequestHead
 from phoneagent.web.media import serve_media
@@ -35,32 +37,47 @@ def create_app(
     guard: Guard,
     drain: Drain,
     lifespan: Lifespan[FastAPI] | None = None,
+    api: APIRouter | None = None,
 ) -> FastAPI:
     """The ASGI application. `public_url` is the origin that Twilio sees, of which the TwiML's URLs are made.
 
-    Runs on any ASGI server; `web.server` adds what only ours does, and is the one that begins the `drain`.
+    `api` are further routes, which look after themselves who may use them. Runs on any ASGI server; `web.server` adds
+    what only ours does, and is the one that begins the `drain`.
     """
     app = FastAPI(title="phoneagent", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    stream_url = websocket_url(public_url, "/media-stream")
-    action_url = f"{public_url.rstrip('/')}/stream-ended"
+    addresses = Addresses(public_url)
 
     @app.api_route("/incoming", methods=["GET", "POST"])
     async def incoming(request: Request) -> Response:
         params = await _signed_params(request, guard)
         answer = switchboard.answer(IncomingCall.parse(params), draining=drain.begun)
-        if isinstance(answer, Connect):
-            return _twiml(webhook.connect(answer, stream_url, action_url))
-        return _twiml(webhook.refuse(answer))
+        return _twiml(twiml(answer, addresses))
 
-    @app.post("/stream-ended")
-    async def stream_ended(request: Request) -> Response:
-        params = await _signed_params(request, guard)
-        ending = switchboard.after_stream(IncomingCall.parse(params).call_sid)
-        return _twiml(webhook.hang_up(ending.say, ending.language))
+    def asks(path: str, answer: Callable[[Form], Document]) -> None:
+        """A webhook that asks how a line goes on."""
 
-    @app.post("/status", status_code=204)
-    async def status(request: Request) -> None:
-        switchboard.status(await _signed_params(request, guard))
+        @app.post(path)
+        async def asked(request: Request) -> Response:
+            params = await _signed_params(request, guard)
+            IncomingCall.parse(params)
+            return _twiml(twiml(answer(params), addresses))
+
+    def tells(path: str, take_note: Callable[[Form], None]) -> None:
+        """A webhook that only tells something."""
+
+        @app.post(path, status_code=204)
+        async def told(request: Request) -> None:
+            take_note(await _signed_params(request, guard))
+
+    asks("/stream-ended", switchboard.after_stream)
+    asks("/next", switchboard.next)
+    asks("/transfer-ended", switchboard.transfer_ended)
+    asks("/transfer-human", partial(switchboard.person_asks, "transfer-human"))
+    asks("/transfer-answer", partial(switchboard.person_asks, "transfer-answer"))
+    tells("/status", switchboard.status)
+    tells("/machine", switchboard.machine)
+    tells("/transfer-status", partial(switchboard.person_news, "transfer-status"))
+    tells("/transfer-room", partial(switchboard.person_news, "transfer-room"))
 
     @app.websocket("/media-stream")
     @app.websocket("/media-stream/")
@@ -81,6 +98,8 @@ def create_app(
         log.warning("webhook not understood", extra={"path": request.url.path, "reason": str(error)})
         return Response(f"{error}\n", 400, media_type="text/plain")
 
+    if api is not None:
+        app.include_router(api)
     if isinstance(guard, LoopbackOnly):
         app.add_middleware(_LoopbackMiddleware, guard=guard)
     return app

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from phoneagent.calls.transfers import PersonAsks, PersonNews
+from phoneagent.twilio.documents import Document
 from phoneagent.twilio.leg import MediaStream, Receive
-from phoneagent.twilio.webhook import Answer, Ending, IncomingCall
+from phoneagent.twilio.webhook import Answer, IncomingCall
 from phoneagent.twilio.wire import StreamOpening
 
 
@@ -24,11 +26,26 @@ class Switchboard(Protocol):
     def admit(self, opening: StreamOpening, leg: MediaStream) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""
 
-    def after_stream(self, call_sid: str) -> Ending:
-        """What the caller, if still there, hears after the stream."""
+    def after_stream(self, params: Mapping[str, str]) -> Document:
+        """How a caller's line goes on after a stream, if the caller is still there."""
+
+    def next(self, params: Mapping[str, str]) -> Document:
+        """How a caller's line goes on that was redirected, or told to ask again."""
+
+    def transfer_ended(self, params: Mapping[str, str]) -> Document:
+        """How a caller's line goes on after a person."""
+
+    def person_asks(self, question: PersonAsks, params: Mapping[str, str]) -> Document:
+        """How the line of a person goes on to whom a caller is transferred."""
+
+    def person_news(self, news: PersonNews, params: Mapping[str, str]) -> None:
+        """Take note of a callback about such a person's line, or about the room where the two meet."""
 
     def status(self, params: Mapping[str, str]) -> None:
         """Take note of a status callback."""
+
+    def machine(self, params: Mapping[str, str]) -> None:
+        """Take note of who has answered, a person or a machine."""
 
     def reasons_not_ready(self) -> list[str]:
         """Why no call can be answered; empty if all is well."""

@@ -11,9 +11,11 @@ import httpx
 import orjson
 import uvicorn
 import websockets
+from fastapi import APIRouter
 
 from phoneagent.core.commands import ClearPlayout, PlayAudio, SendMark
 from phoneagent.core.events import CallerAudio, DigitPressed, Event, StreamEnded
+from phoneagent.twilio.documents import Document
 from phoneagent.twilio.leg import MediaStream
 from phoneagent.twilio.signature import sign
 from phoneagent.twilio.tokens import StreamTokens
@@ -51,8 +53,9 @@ class Switchboard:
         self.events: list[Event] = []
         self.ended = asyncio.Event()
         self.reasons: list[str] = []
-        self.statuses: list[dict[str, str]] = []
-        self.ending = Ending()
+        self.questions: list[tuple[str, dict[str, str]]] = []
+        self.news: list[tuple[str, dict[str, str]]] = []
+        self.document: Document = Ending()
         self.told_to_end: list[str] = []
 
     @property
@@ -88,11 +91,30 @@ class Switchboard:
 
         return receive
 
-    def after_stream(self, call_sid: str) -> Ending:
-        return self.ending
+    def after_stream(self, params: Any) -> Document:
+        return self.asked("stream-ended", params)
+
+    def next(self, params: Any) -> Document:
+        return self.asked("next", params)
+
+    def transfer_ended(self, params: Any) -> Document:
+        return self.asked("transfer-ended", params)
+
+    def person_asks(self, question: str, params: Any) -> Document:
+        return self.asked(question, params)
+
+    def asked(self, question: str, params: Any) -> Document:
+        self.questions.append((question, dict(params)))
+        return self.document
+
+    def person_news(self, news: str, params: Any) -> None:
+        self.news.append((news, dict(params)))
 
     def status(self, params: Any) -> None:
-        self.statuses.append(dict(params))
+        self.news.append(("status", dict(params)))
+
+    def machine(self, params: Any) -> None:
+        self.news.append(("machine", dict(params)))
 
     def reasons_not_ready(self) -> list[str]:
         return self.reasons
@@ -134,7 +156,11 @@ class Service:
 
 @asynccontextmanager
 async def serving(
-    *, picows: bool = True, auth_tokens: tuple[str, ...] = (TOKEN,), drain_s: float = 60
+    *,
+    picows: bool = True,
+    auth_tokens: tuple[str, ...] = (TOKEN,),
+    drain_s: float = 60,
+    api: APIRouter | None = None,
 ) -> AsyncIterator[Service]:
     """The service; without picows it is as another ASGI server would run it."""
     # asyncio turns Nagle's algorithm off only for sockets that are said to be TCP
@@ -144,7 +170,7 @@ async def serving(
     port = listener.getsockname()[1]
     switchboard, drain = Switchboard(), Drain()
     guard = guard_for(PUBLIC_URL, auth_tokens)
-    app = create_app(switchboard, PUBLIC_URL, guard, drain)
+    app = create_app(switchboard, PUBLIC_URL, guard, drain, api=api)
     server: uvicorn.Server
     if picows:
         server = create_server(app, switchboard, guard, drain, host="127.0.0.1", port=port, drain_s=drain_s)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 import websockets
+from fastapi import APIRouter
 
 from phoneagent.twilio.signature import sign
 from phoneagent.twilio.webhook import Connect, Ending, Refuse
@@ -87,7 +88,11 @@ async def test_of_500_mutated_webhooks_none_is_accepted(service):
     assert service.switchboard.answers == {}
 
 
-@pytest.mark.parametrize("path", ["/incoming", "/stream-ended", "/status"])
+ASKING = ["/stream-ended", "/next", "/transfer-ended", "/transfer-human", "/transfer-answer"]
+TELLING = ["/status", "/machine", "/transfer-status", "/transfer-room"]
+
+
+@pytest.mark.parametrize("path", ["/incoming", *ASKING, *TELLING])
 async def test_every_webhook_must_be_signed(service, path, caplog):
     with caplog.at_level(logging.WARNING):
         assert (await service.http.post(path, data=FORM)).status_code == 403
@@ -103,12 +108,20 @@ async def test_a_refused_call_is_rejected_or_told_why(service):
     assert '<Say language="de-DE">We are closed.</Say><Hangup />' in answer
 
 
-async def test_what_comes_after_the_stream_is_the_switchboards_to_say(service):
-    assert "<Response><Hangup /></Response>" in (await service.post("/stream-ended", FORM)).text
-    service.switchboard.ending = Ending("Sorry, we lost you.")
-    answer = (await service.post("/stream-ended", FORM)).text
+@pytest.mark.parametrize("path", ASKING)
+async def test_how_a_line_goes_on_is_the_switchboards_to_say(service, path):
+    assert "<Response><Hangup /></Response>" in (await service.post(path, FORM)).text
+    service.switchboard.document = Ending("Sorry, we lost you.")
+    answer = (await service.post(f"{path}?transfer=x", FORM)).text
     assert "<Say" in answer
     assert answer.index("Sorry, we lost you.") < answer.index("<Hangup />")
+    question, params = service.switchboard.questions[-1]
+    assert (question, params["CallSid"], params["transfer"]) == (path[1:], CALL_SID, "x")
+
+
+@pytest.mark.parametrize("path", ASKING)
+async def test_a_line_has_a_call(service, path):
+    assert (await service.post(path, FORM | {"CallSid": "CA1"})).status_code == 400
 
 
 async def test_text_cannot_break_out_of_the_twiml(service):
@@ -119,11 +132,19 @@ async def test_text_cannot_break_out_of_the_twiml(service):
     assert document[1].text == '</Say><Dial>+1900</Dial> & "quotes" ]]> '
 
 
-async def test_status_callbacks_are_passed_on(service):
-    answer = await service.post("/status", FORM | {"CallStatus": "completed"})
+@pytest.mark.parametrize("path", TELLING)
+async def test_what_the_carrier_tells_is_passed_on(service, path):
+    answer = await service.post(f"{path}?transfer=x", FORM | {"CallStatus": "completed"})
     assert (answer.status_code, answer.content) == (204, b"")
-    assert service.switchboard.statuses[0]["CallStatus"] == "completed"
-    assert service.switchboard.statuses[0]["CallerName"] == ""
+    news, params = service.switchboard.news[0]
+    assert (news, params["CallStatus"], params["CallerName"], params["transfer"]) == (path[1:], "completed", "", "x")
+
+
+async def test_further_routes_look_after_themselves():
+    router = APIRouter()
+    router.add_api_route("/api/hello", lambda: "hello")
+    async with serving(api=router) as service:
+        assert (await service.http.get("/api/hello")).json() == "hello"
 
 
 @pytest.mark.parametrize("wrong", [{"CallSid": "CA1"}, {"CallSid": "CA" + "Z" * 32}, {"To": ""}])

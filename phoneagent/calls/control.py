@@ -1,0 +1,166 @@
+"""What the tools of one call can do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phoneagent.agents.directory import AgentDirectory
+from phoneagent.agents.numbers import allowed_countries, dialable
+from phoneagent.calls.ports import LiveCall, Messages
+from phoneagent.calls.transfer import Escort
+from phoneagent.calls.transfer_person import Person
+from phoneagent.calls.transfers import Escorts
+from phoneagent.core.agents import Agent, Destination
+from phoneagent.core.transfer import KEYS_PRESSED, Event, Way
+from phoneagent.store import StoreError
+from phoneagent.tools.control import ControlError
+from phoneagent.twilio.errors import TwilioError
+from phoneagent.twilio.webhook import Connect
+
+log = logging.getLogger(__name__)
+
+NEED_TWILIO = frozenset({"transfer_call", "send_digits", "send_sms"})
+"""The built-in tools that can't work without Twilio's API."""
+
+_KEYS = re.compile(r"[0-9*#A-Dw]{1,64}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NO_TELEPHONE = "This is not possible: the service is not connected with the telephone company. Offer something else."
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What calls can be acted upon with. Without `escorts` they can't be transferred and texts not sent; without
+    `messages`, none can be taken. `region` is that of numbers without a country code."""
+
+    agents: AgentDirectory
+    escorts: Escorts | None = None
+    messages: Messages | None = None
+    region: str | None = None
+
+
+class Control:
+    """A `tools.control.CallControl`. One detour at a time; `escort` is the last."""
+
+    def __init__(
+        self,
+        call_id: str,
+        caller: str,
+        called: str,
+        call: LiveCall,
+        stream: Callable[[], Connect],
+        switches: Switches,
+    ) -> None:
+        """`stream` is the document by which the caller is on a stream again."""
+        self.escort: Escort | None = None
+        self._call_id = call_id
+        self._caller = caller
+        self._called = called
+        self._call = call
+        self._stream = stream
+        self._switches = switches
+
+    async def transfer(self, to: str, briefing: str) -> str:
+        destination = self._call.agent.transfer.get(to)
+        if destination is None:
+            raise ControlError("There is nobody of this name to transfer the caller to.")
+        person = Person(
+            to,
+            self._dialable(destination.number),
+            self._caller_id(destination),
+            destination.timeout_s,
+            destination.max_minutes,
+            " ".join(briefing.split()),
+        )
+        escort = self._begin(destination.how, person=person)
+        try:
+            return await asyncio.shield(escort.result)
+        except asyncio.CancelledError:
+            escort.receive(Event.GIVEN_UP)
+            raise
+
+    async def send_digits(self, digits: str) -> None:
+        if not _KEYS.fullmatch(digits):
+            raise ControlError("Keys are 0-9, *, #, A-D, and w to wait half a second; 64 at most.")
+        escort = self._begin("digits", keys=digits)
+        if (came_of_it := await asyncio.shield(escort.result)) != KEYS_PRESSED:
+            raise ControlError(f"The keys could not be pressed. {came_of_it}")
+
+    async def send_sms(self, to: str, text: str) -> None:
+        if self._switches.escorts is None:
+            raise ControlError(_NO_TELEPHONE)
+        number = self._caller if to == "caller" else self._call.agent.sms.numbers.get(to)
+        if number is None:
+            raise ControlError("There is nobody of this name to send a text message to.")
+        try:
+            await self._switches.escorts.api.send_sms(self._dialable(number), self._called, text)
+        except TwilioError as error:
+            log.warning("a text message was not sent", extra={"reason": str(error), "maybe": error.maybe_done})
+            if error.maybe_done:
+                raise ControlError("The text message may or may not have been sent.", ran=True) from error
+            raise ControlError("The text message could not be sent.") from error
+
+    async def take_message(self, text: str, callback_number: str | None) -> None:
+        messages = self._switches.messages
+        if messages is None:
+            raise ControlError("Messages can't be kept here.")
+        try:
+            await messages.add(self._call_id, self._call.agent.name, self._caller, text, callback_number)
+        except StoreError as error:
+            log.error("a message was not kept", extra={"reason": str(error)})
+            raise ControlError("The message could not be kept.", ran=True) from error
+
+    def agent(self, name: str) -> Agent:
+        agent = self._switches.agents.by_name(name) if name in self._call.agent.handoff else None
+        if agent is None:
+            raise ControlError("There is no colleague of this name.")
+        return agent
+
+    def stream_started(self) -> None:
+        """The caller is on a stream."""
+        if self.escort is not None:
+            self.escort.stream_started()
+
+    def stream_ended(self) -> None:
+        """The caller's stream has ended."""
+        if self.escort is not None:
+            self.escort.stream_ended()
+
+    def call_ended(self) -> None:
+        """The call is over: nobody is left to come back."""
+        if self.escort is not None:
+            self.escort.receive(Event.CALL_ENDED)
+
+    def _begin(self, way: Way, *, person: Person | None = None, keys: str = "") -> Escort:
+        escorts = self._switches.escorts
+        if escorts is None:
+            raise ControlError(_NO_TELEPHONE)
+        if self.escort is not None and not self.escort.over:
+            raise ControlError("The caller is being transferred already.")
+        self.escort = escorts.begin(
+            self._call_id,
+            self._call,
+            way,
+            self._stream,
+            language=self._call.agent.language,
+            person=person,
+            keys=keys,
+        )
+        return self.escort
+
+    def _dialable(self, number: str) -> str:
+        """The number in E.164, once more at the time of its use: what is not allowed is not dialled or texted."""
+        region = self._switches.region
+        try:
+            return dialable(number, region=region, countries=allowed_countries(self._call.agent, region))
+        except ValueError as error:
+            log.warning("a number may not be dialled", extra={"reason": "see phoneagent check"})
+            raise ControlError("This number can't be used.") from error
+
+    def _caller_id(self, destination: Destination) -> str:
+        """What the person sees. The carrier lets a call of its own come from our number only."""
+        may_show_caller = destination.how == "cold" and _E164.fullmatch(self._caller)
+        return self._caller if destination.caller_id == "caller" and may_show_caller else self._called
