@@ -78,5 +78,8 @@ class Brain(Protocol):
     def expectation(self) -> str | None:
         """The grammar (JSGF) of what the caller may say now; None for anything."""
 
+    def pass_over(self, history: Sequence[Entry]) -> None:
+        """Take this much of the conversation for answered: it was held with another agent, or in another session."""
+
     def respond(self, request: Request) -> AsyncIterator[Step]:
         """The steps of the next response. Closing the iterator interrupts it. Raises BrainError."""

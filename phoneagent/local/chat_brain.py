@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -26,6 +26,9 @@ class ChatBrain:
 
     def expectation(self) -> None:
         """See Brain: anything may be said."""
+
+    def pass_over(self, history: Sequence[Entry]) -> None:
+        """See Brain: the model is told of the whole conversation anyway."""
 
     async def respond(self, request: Request) -> AsyncIterator[Step]:
         """See Brain. A sentence is spoken as soon as it is whole."""

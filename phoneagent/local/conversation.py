@@ -160,6 +160,13 @@ class Conversation:
         """The conversation as a brain is told of it."""
         return [entry for item in self._items if (entry := item.entry()) is not None]
 
+    def answered(self) -> list[Entry]:
+        """The conversation up to the agent's last turn or tool call."""
+        history = self.history()
+        while history and not isinstance(history[-1], ToolCall) and getattr(history[-1], "role", None) != "assistant":
+            history.pop()
+        return history
+
     def usage(self, fixed: int, output: list[Item], *, cached_fixed: bool) -> dict[str, Any]:
         """The usage of a response that made `output`, with `fixed` tokens of instructions and tools before it."""
         before = [item for item in self._items if item not in output]

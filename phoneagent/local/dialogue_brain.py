@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from phoneagent.agents.dialogue import Action, Dialogue, Intent
-from phoneagent.local.brain import CallTool, Request, Said, Speak, Step, ToolOutput
+from phoneagent.local.brain import CallTool, Entry, Request, Said, Speak, Step, ToolOutput
 from phoneagent.local.grammar import grammar
 from phoneagent.local.understanding import Meaning, Understanding
 from phoneagent.local.values import Value, argument, possible, spoken
@@ -29,6 +29,7 @@ class DialogueBrain:
         self._today = today
         self._understanding = Understanding(dialogue)
         self._read: set[str] = set()  # item ids of the entries that were taken into account
+        self._before: set[str] = set()  # those of them that were not ours to answer
         self._intent: str | None = None  # what the caller wants
         self._values: dict[str, Value] = {}
         self._asked: str | None = None  # the slot that was asked for
@@ -52,6 +53,11 @@ class DialogueBrain:
         ]
         return grammar(self._dialogue, dict.fromkeys(slots))
 
+    def pass_over(self, history: Sequence[Entry]) -> None:
+        """See Brain."""
+        self._before.update(entry.item_id for entry in history)
+        self._read |= self._before
+
     async def respond(self, request: Request) -> AsyncIterator[Step]:
         """See Brain."""
         self._tools = {tool["name"] for tool in request.tools} if request.tool_choice != "none" else set()
@@ -65,7 +71,10 @@ class DialogueBrain:
         if heard.strip():
             steps += self._answer(heard)
         if not steps:  # asked to speak with nothing new to answer: the greeting, or the question that is open
-            greeted = any(isinstance(entry, Said) and entry.role == "assistant" for entry in request.history)
+            greeted = any(
+                isinstance(entry, Said) and entry.role == "assistant" and entry.item_id not in self._before
+                for entry in request.history
+            )
             steps = [Speak(self._prompt or self._dialogue.help if greeted else self._dialogue.greeting)]
         for step in steps:
             if isinstance(step, Speak):

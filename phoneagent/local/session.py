@@ -135,6 +135,7 @@ class RealtimeSession:
             self._fixed_cached = False
         if new.dialogue != old.dialogue:
             self._brain = self._brain_for(new)
+            self._brain.pass_over(self._conversation.answered())
             await self._prepare()
         self._send({"type": "session.updated", "session": self._shown()})
 
@@ -249,6 +250,8 @@ class RealtimeSession:
         item = Item(parse_item(event.get("item")))
         after = event.get("previous_item_id")
         previous = self._conversation.add(item, after)
+        if item.role == "assistant":  # what the agent said elsewhere, and so what led to it
+            self._brain.pass_over(self._conversation.answered())
         self._send({"type": "conversation.item.added", "previous_item_id": previous, "item": item.body})
         self._send({"type": "conversation.item.done", "previous_item_id": previous, "item": item.body})
 
