@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
 
 
 class _Jump(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
-    """Never waits for a time: what is not there already, nobody on this machine has sent."""
+    """Never waits for a time, unless a thread is at work: what is not there already, nobody on this machine has sent."""
 
     skipped_s = 0.0
+    threads_at_work = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        if not ready and self.threads_at_work:
+            return super().select(0.001)
         if ready or timeout is None or timeout <= 0:
             return ready or super().select(timeout)
         self.skipped_s += timeout
@@ -20,7 +26,8 @@ class _Jump(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """For peers in this very process and thread; somebody else's answer would come hours late."""
+    """For peers in this very process; somebody else's answer would come hours late. Time stands still for threads that
+    this loop has set to work, such as a blocking client's."""
 
     def __init__(self) -> None:
         self._jump = _Jump()
@@ -28,3 +35,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jump.skipped_s
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        self._jump.threads_at_work += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, future: asyncio.Future[Any]) -> None:
+        self._jump.threads_at_work -= 1
