@@ -57,7 +57,7 @@ async def _bench(
     context: ssl.SSLContext | None,
 ) -> None:
     console = Console(width=110)  # also into a file
-    server_cpu = _take_cpus()
+    server_cpu = take_cpus()
     logging.disable(logging.WARNING)  # the model goes on speaking, for a moment, to those who have hung up
     gc.disable()  # ours: a pause of the meter would be read as one of the server
     results: dict[int, dict[str, list[Figures]]] = {}
@@ -73,7 +73,7 @@ async def _bench(
             console.print(_table(calls, results[calls]))
 
 
-def _take_cpus() -> int | None:
+def take_cpus() -> int | None:
     """Keep to one core, and say which one the servers get; None where that cannot be chosen."""
     if not hasattr(os, "sched_setaffinity") or len(cpus := sorted(os.sched_getaffinity(0))) < 2:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from bench.servers import AUTH_TOKEN, NUMBER, Server
@@ -50,8 +50,13 @@ class Figures:
     start_to_audio_ms: list[float] = field(repr=False)
 
 
-async def measure(server: Server, model: TalkingModel, calls: int, seconds: float) -> Figures:
-    """Hold `calls` calls at the same time, and measure for `seconds` while all of them talk."""
+async def measure(
+    server: Server, model: TalkingModel, calls: int, seconds: float, leave_out: Collection[int] = ()
+) -> Figures:
+    """Hold `calls` calls at the same time, and measure for `seconds` while all of them talk.
+
+    What came through is told of all but those numbered in `leave_out`.
+    """
     async with FakePhone(server.url, rng=random.Random(calls), auth_token=AUTH_TOKEN) as phone:
         await asyncio.gather(*(_call(phone, 0.0, ProbeCaller(1_000_000 + n, WARM_UP_S)) for n in range(2)))
         model.sessions.clear()
@@ -78,7 +83,10 @@ async def measure(server: Server, model: TalkingModel, calls: int, seconds: floa
         calls,
         cpu_ms=cpu_s * 1000 / took_s / calls,
         rss_kb=rss_kb,
-        load=compare(((n, record.line) for n, record in enumerate(ended) if record.streams), model.sessions),
+        load=compare(
+            ((n, record.line) for n, record in enumerate(ended) if record.streams and n not in leave_out),
+            model.sessions,
+        ),
         lost=lost,
         cut=sent - received - lost,
         busy=own_s / took_s,

@@ -25,7 +25,7 @@ KINDS = {
 }
 """What is measured, and what `python -m` starts it with."""
 
-_AGENT = f"""---
+AGENT = f"""---
 numbers: ["{NUMBER}"]
 greeting: Blue Door Dental, this is Ada. How can I help?
 ---
@@ -57,13 +57,13 @@ class Server:
 
 @asynccontextmanager
 async def started(
-    kind: str, model_url: str, folder: Path, cpu: int | None, settings: Mapping[str, str]
+    kind: str, model_url: str, folder: Path, cpu: int | None, settings: Mapping[str, str], agent: str = AGENT
 ) -> AsyncIterator[Server]:
     """One of `KINDS` on the core `cpu`, with `settings` in its environment, until the block ends."""
     port = _free_port()
     command = [part.format(port=port, model_url=model_url) for part in KINDS[kind]]
     (folder / "agents").mkdir(exist_ok=True)
-    (folder / "agents" / "ada.md").write_text(_AGENT)
+    (folder / "agents" / "ada.md").write_text(agent)
     ours = {
         "PHONEAGENT_ENGINE": "openai",
         "PHONEAGENT_PORT": str(port),
