@@ -10,7 +10,7 @@ from typing import Any
 
 
 class _Jump(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
-    """Never waits for a time, unless a thread is at work: what is not there already, nobody on this machine has sent."""
+    """Never waits for a time, unless a thread is at work: what is not there already, nobody here has sent."""
 
     skipped_s = 0.0
     threads_at_work = 0

@@ -60,10 +60,10 @@ def code(text: str) -> list[str]:
 
 
 async def test_the_tests_that_a_user_may_copy_pass(tmp_path: Path) -> None:
-    [example] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/testing.md").read_text(), re.MULTILINE | re.DOTALL)
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/testing.md").read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "ada.md").write_text('---\nnumbers: ["+15550100"]\n---\nYou are Ada.\n')
-    (tmp_path / "test_ada.py").write_text(example)
+    (tmp_path / "test_ada.py").write_text("\n".join(examples))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "--strict-markers", "test_ada.py"),
         cwd=tmp_path,
@@ -72,7 +72,7 @@ async def test_the_tests_that_a_user_may_copy_pass(tmp_path: Path) -> None:
     )
     output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, output.decode()
-    assert "2 passed" in output.decode()
+    assert "3 passed" in output.decode()
 
 
 def test_every_key_of_an_agent_file_is_explained() -> None:
