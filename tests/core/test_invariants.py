@@ -1,8 +1,4 @@
-"""Random calls: whatever happens in whatever order, design.md §3 holds.
-
-The session is chaos: it starts, ends, refuses and repeats what it likes, about turns, responses and tool calls that
-exist or don't. The phone is honest, as Twilio is: it plays in real time, behind a network that delays in order.
-"""
+"""Random calls: whatever happens in whatever order, what docs/architecture.md says always holds, holds."""
 
 from __future__ import annotations
 
@@ -15,58 +11,13 @@ import pytest
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, BargeIn, Dtmf, Idle, Limits, Line, Transcription
+from phoneagent.core.agents import ToolPolicy
 from phoneagent.core.bridge import CallBridge
-from phoneagent.core.commands import Command
-from phoneagent.core.errors import Problem
+from phoneagent.core.confirmations import Deed, deed
+
+from .chaos import TOOLS, Chaos, Phone, Session, agent
 
 EVENTS = int(os.environ.get("PHONEAGENT_RANDOM_EVENTS", "200000"))
-
-
-class Phone:
-    """Plays what arrives, in real time; knows of every turn how much was heard."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._arrives = 0.0  # when the last message arrived: the network keeps the order
-        self._returns = 0.0
-        self._dry = 0.0  # when everything queued will have been played
-        self._played: list[tuple[str, float, float]] = []  # turn, from, to
-        self._marks: list[tuple[str, float]] = []  # mark, when it is reached
-
-    def _delay(self) -> float:
-        return self._random.choice((0.0, 0.005, 0.02, 0.2))
-
-    def sent(self, now: float) -> None:
-        """What is sent at one moment travels together."""
-        self._arrives = max(self._arrives, now + self._delay())
-
-    def take(self, command: Command, turn: str | None = None, ms: float = 0.0) -> None:
-        at = self._arrives
-        match command:
-            case do.PlayAudio():
-                begin = max(at, self._dry)
-                self._dry = begin + ms / 1000
-                assert turn is not None
-                self._played.append((turn, begin, self._dry))
-            case do.SendMark(mark):
-                self._marks.append((mark, max(at, self._dry)))
-            case do.ClearPlayout():
-                self._played = [(t, begin, min(end, at)) for t, begin, end in self._played if begin < at]
-                self._marks = [(mark, min(reached, at)) for mark, reached in self._marks]
-                self._dry = at
-
-    def returned(self, now: float) -> list[tuple[str, float]]:
-        """Marks that are back by now, and when each came."""
-        back = []
-        while self._marks and max(self._returns, self._marks[0][1]) <= now:
-            mark, reached = self._marks.pop(0)
-            self._returns = min(max(self._returns, reached + self._delay()), now)
-            back.append((mark, self._returns))
-        return back
-
-    def heard_ms(self, turn: str, now: float) -> float:
-        return sum(max(0.0, min(end, now) - begin) * 1000 for t, begin, end in self._played if t == turn)
 
 
 class Watched:
@@ -75,39 +26,73 @@ class Watched:
     def __init__(self, random: Random, name: str) -> None:
         self.random = random
         self.name = name
-        self.bridge = CallBridge(_agent(random), began=0.0)
+        self.bridge = CallBridge(agent(random), began=0.0, tools=TOOLS)
         self.phone = Phone(random)
+        self.chaos = Chaos(random, name)
         self.now = 0.0
-        self.events = 0
-        self.ready = False
-        self.active: set[str] = set()
-        self.asked = False
         self.ends = 0
+        self.music = False
+        # audio and turns, by their ids in the call
         self.turn_of: dict[str, str] = {}
         self.ms_of: dict[str, float] = {}
         self.sent_ms: defaultdict[str, float] = defaultdict(float)
         self.cleared: set[str] = set()
-        self.ran: set[str] = set()
-        self.calls_of: defaultdict[str, set[str]] = defaultdict(set)
-        self.response_of: dict[str, str] = {}
-        self.open_outputs: defaultdict[str, set[str]] = defaultdict(set)
-        self.posted: set[str] = set()
+        # tools, by their ids in the call
+        self.ran: dict[str, Deed] = {}
+        self.done: dict[Deed, str] = {}  # with side effects
+        self.wanted_at: dict[Deed, int] = {}  # to be confirmed: the caller's turns before it was first wanted
+        self.caller_turns = 0
+
+    @property
+    def session(self) -> Session:
+        return self.chaos.session
 
     def happens(self, event: on.Event) -> None:
-        self.events += 1
+        session, chaos = self.session, self.chaos
         match event:
+            case on.StreamStarted():
+                chaos.started, chaos.streaming, chaos.away, chaos.leaving = True, True, False, False
+            case on.StreamEnded() | on.CallerConnected() if chaos.leaving:
+                chaos.streaming, chaos.away, chaos.leaving = False, True, False
+                self.cleared |= {turn for turn in self.sent_ms if not self._heard_out(turn)}
+            case on.CallerLeaving():
+                chaos.leaving = chaos.streaming
+            case on.CallerStays():
+                chaos.leaving = False
             case on.SessionReady():
-                self.ready = True
+                session.ready = session.alive
+            case on.SessionEnded():
+                session.alive = False
             case on.ResponseStarted(response_id):
-                self.active.add(response_id)
-                self.asked = False
+                session.active.add(response_id)
+                session.asked = False
             case on.ResponseEnded(response_id):
-                self.active.discard(response_id)
+                session.active.discard(response_id)
             case on.ResponseRefused():
-                self.asked = False
+                session.asked = False
             case on.AgentAudio(_, turn_id, audio, ms):
-                self.turn_of[audio], self.ms_of[audio] = turn_id, ms
-        self.check(self.bridge.receive(event, self.now))
+                self.turn_of[audio], self.ms_of[audio] = session.in_call(turn_id), ms
+            case on.ToolCalled(_, tool_call_id, name, arguments):
+                session.called.setdefault(tool_call_id, event)
+                self.wanted_at.setdefault(deed(name, arguments), self.caller_turns)
+            case on.ApprovalRequested(_, name, arguments):
+                self.wanted_at.setdefault(deed(name, arguments), self.caller_turns)
+            case on.RemoteToolStarted(_, tool_call_id):
+                session.remote.add(tool_call_id)
+            case on.ToolFinished(tool_call_id, _, ran) if tool_call_id in chaos.running:
+                chaos.running.discard(tool_call_id)
+                if not ran:
+                    self.done.pop(self.ran[tool_call_id], None)
+            case on.AgentChanged(tool_call_id):
+                chaos.running.discard(tool_call_id)
+        if isinstance(event, on.CallerTurnEnded) and not event.silent:
+            self.caller_turns += 1
+        self.check(self.bridge.receive(event, self.now), event)
+        if isinstance(event, on.StreamEnded | on.CallerConnected) and chaos.away:
+            self.phone.leave(self.now)
+            assert not self.music, "no music for nobody"
+        if isinstance(event, on.CallerStartedSpeaking) and chaos.streaming:
+            assert not self.music, "music gives way to the caller"
 
     def at(self, time: float) -> None:
         for mark, at in self.phone.returned(time):
@@ -124,18 +109,21 @@ class Watched:
             if due is None or due > time:
                 break
             self.now = max(self.now, due)
-            self.check(self.bridge.tick(self.now), tick=True)
+            self.check(self.bridge.tick(self.now), None)
         else:
             pytest.fail(f"{self.name}: a deadline that never passes")
         self.now = time
 
-    def check(self, commands: do.Commands, *, tick: bool = False) -> None:
+    def check(self, commands: do.Commands, event: on.Event | None) -> None:
         self.phone.sent(self.now)
         for command in commands:
             assert not self.ends, "7: nothing follows the end"
+            session = self.session
             match command:
                 case do.PlayAudio(audio):
                     assert audio.startswith(self.name), "3: audio of this call only"
+                    assert not self.music, "nothing is queued behind music"
+                    assert self.chaos.streaming, "nothing is played to nobody"
                     turn = self.turn_of[audio]
                     assert turn not in self.cleared, "1: no audio of a turn that was cleared"
                     self.sent_ms[turn] += self.ms_of[audio]
@@ -145,106 +133,86 @@ class Watched:
                 case do.ClearPlayout():
                     self.cleared |= {turn for turn in self.sent_ms if not self._heard_out(turn)}
                     self.phone.take(command)
-                case do.TruncateTurn(turn_id, heard_ms) if turn_id in self.sent_ms:
-                    heard = self.phone.heard_ms(turn_id, self.now)
+                case do.TruncateTurn(turn_id, heard_ms) if session.in_call(turn_id) in self.sent_ms:
+                    turn = session.in_call(turn_id)
+                    heard = self.phone.heard_ms(turn, self.now)
                     assert 0 <= heard_ms <= heard + 0.01, f"2: {heard_ms} ms claimed, {heard} heard"
-                    assert heard <= self.sent_ms[turn_id] + 0.01, "2: heard is at most what was sent"
+                    assert heard <= self.sent_ms[turn] + 0.01, "2: heard is at most what was sent"
                 case do.AppendAudio(audio):
                     assert audio.startswith(self.name), "3: audio of this call only"
-                    assert self.ready, "6: no audio before the formats are confirmed"
-                case do.RequestResponse():
-                    assert not self.active, "4: one response at a time"
-                    assert not self.asked or tick, "4: one request at a time"
-                    for response, waiting in self.open_outputs.items():
-                        assert not waiting or not self.calls_of[response] & self.posted, "4: all outputs first"
-                    self.asked = True
-                case do.RunTool(tool_call_id):
-                    assert tool_call_id not in self.ran, "5: a tool call runs once"
-                    self.ran.add(tool_call_id)
-                    response = self.response_of[tool_call_id]
-                    self.calls_of[response].add(tool_call_id)
-                    self.open_outputs[response].add(tool_call_id)
-                case do.SendToolOutput(tool_call_id):
-                    self.posted.add(tool_call_id)
-                    for waiting in self.open_outputs.values():
-                        waiting.discard(tool_call_id)
+                    assert session.ready, "6: no audio before the formats are confirmed"
+                case do.AddMessage(role, text):
+                    assert session.ready, "6: nothing is said to a session that is not ready"
+                    self.caller_turns += role == "user" and "typed" in text
+                case do.RequestResponse(instructions):
+                    assert session.ready, "6: nothing is asked of a session that is not ready"
+                    assert not self.chaos.away, "nobody is spoken to who can't hear"
+                    assert not session.active, "4: one response at a time"
+                    assert not session.asked or event is None, "4: one request at a time"
+                    assert instructions is not None or self._all_posted(), "4: all outputs first"
+                    session.asked = True
+                case do.StartMusic():
+                    assert self.chaos.streaming, "nothing is played to nobody"
+                    assert not self.music, "one music at a time"
+                    self.music = True
+                case do.StopMusic():
+                    assert self.music, "music that plays is stopped"
+                    self.music = False
                 case do.EndCall():
+                    assert not self.music, "the music ends before the call"
                     self.ends += 1
+                case _:
+                    self.check_tools(command, event)
+                    self.check_session(command)
+
+    def check_tools(self, command: do.Command, event: on.Event | None) -> None:
+        session, chaos = self.session, self.chaos
+        match command:
+            case do.RunTool(tool_call_id, name, arguments):
+                wanted = deed(name, arguments)
+                assert tool_call_id not in self.ran, "5: a tool call runs once"
+                assert not chaos.away, "nothing is done behind the caller's back"
+                policy = TOOLS.get(name, ToolPolicy())
+                if policy.side_effects:
+                    assert wanted not in self.done, "5: what has side effects is done once"
+                    self.done[wanted] = tool_call_id
+                if policy.confirm:
+                    assert self.wanted_at.pop(wanted) < self.caller_turns, "the caller is asked first"
+                self.ran[tool_call_id] = wanted
+                chaos.running.add(tool_call_id)
+                session.unanswered.add(tool_call_id)
+            case do.CancelTool(tool_call_id):
+                assert tool_call_id in chaos.running, "only what runs can be stopped"
+                chaos.running.discard(tool_call_id)
+            case do.SendToolOutput(tool_call_id):
+                assert tool_call_id in session.called, "a session learns of its own tool calls only"
+                session.posted.add(tool_call_id)
+                session.unanswered.discard(session.in_call(tool_call_id))
+            case do.AnswerApproval(_, True):
+                assert isinstance(event, on.ApprovalRequested)
+                policy = TOOLS[event.name]
+                if policy.confirm:
+                    wanted = deed(event.name, event.arguments)
+                    assert self.wanted_at.pop(wanted) < self.caller_turns, "the caller is asked first"
+
+    def check_session(self, command: do.Command) -> None:
+        session = self.session
+        match command:
+            case do.OpenSession():
+                assert session.ready or not session.alive, "one session is opened at a time"
+                self.chaos.session = Session(session.number + 1)
+            case do.CloseSession():
+                session.ready = session.alive = False
+
+    def _all_posted(self) -> bool:
+        """Whether no response has had some of its outputs posted and not the others."""
+        called = self.session.called
+        own = {raw: call for raw, call in called.items() if self.session.in_call(raw) in self.session.unanswered}
+        partly = {called[raw].response_id for raw in self.session.posted}
+        return partly.isdisjoint(call.response_id for call in own.values())
 
     def _heard_out(self, turn: str) -> bool:
         return self.phone.heard_ms(turn, self.now) >= self.sent_ms[turn] - 0.01
-
-
-def _agent(random: Random) -> Agent:
-    return Agent(
-        "random",
-        greeting=random.choice((None, Line("Hello"), Line("Greet them", exact=False))),
-        barge_in=BargeIn(random.choice((0, 0, 200, None)), random.random() < 0.3),
-        idle=random.choice((None, Idle(after_s=2, times=1))),
-        limits=Limits(max_minutes=random.choice((0.5, 15)), warn_s=10),
-        transcription=random.choice((Transcription(), Transcription(model=None))),
-        dtmf=Dtmf(length=random.choice((None, 4))),
-    )
-
-
-def _random_event(call: Watched) -> on.Event:
-    """Anything, weighted towards what makes a conversation; most ids are from a small pool, so that they meet."""
-    random = call.random
-    n = call.events
-    response = random.choice(sorted(call.active)) if call.active and random.random() < 0.8 else f"x{n // 40}"
-    turn = f"{response}-{random.randrange(3)}"
-    caller_turn = f"c{n // 30}"
-    tool_call = random.choice([*sorted(call.ran - call.posted), f"t{n // 10}"])
-    problem = Problem(random.choice(("server_error", "rate_limit_exceeded", "invalid_value")), "try again in 1s")
-    kind = random.choices(
-        ("audio", "agent audio", "turn ended", "started", "ended", "refused", "speaks", "stops", "committed",
-         "tool", "tool done", "text", "transcript", "added", "digit", "too long", "error", "end_call", "lost", "gone"),
-        (20, 30, 6, 5, 6, 1, 3, 3, 3, 3, 4, 3, 2, 3, 1, 1, 0.3, 0.1, 0.02, 0.03),
-    )[0]  # fmt: skip
-    match kind:
-        case "audio":
-            return on.CallerAudio(call.name + random.choice(("gICA" * 54, "////" * 54)))
-        case "agent audio":
-            audio = f"{call.name} {response} {n}"
-            return on.AgentAudio(response, turn, audio, random.choice((20, 100, 400)))
-        case "turn ended":
-            return on.AgentTurnEnded(turn)
-        case "started":
-            return on.ResponseStarted(next(iter(call.active), f"r{n}"))
-        case "ended":
-            status = random.choices(("completed", "cancelled", "incomplete", "failed"), (8, 3, 1, 1))[0]
-            return on.ResponseEnded(response, status, problem if status == "failed" else None)
-        case "refused":
-            return on.ResponseRefused()
-        case "speaks":
-            return on.CallerStartedSpeaking(caller_turn)
-        case "stops":
-            return on.CallerStoppedSpeaking(caller_turn)
-        case "committed":
-            return on.CallerTurnEnded(caller_turn, silent=random.random() < 0.1)
-        case "tool":
-            # A response makes its calls before it ends; it may have begun before we were told of it.
-            call.response_of.setdefault(f"t{n // 10}", next(iter(call.active), f"unseen{n}"))
-            return on.ToolCalled(call.response_of[f"t{n // 10}"], f"t{n // 10}", "look_up", "{}")
-        case "end_call":
-            return on.ToolCalled(response, f"end{n}", "end_call", "{}")
-        case "tool done":
-            return on.ToolFinished(tool_call, "done")
-        case "text":
-            return on.AgentText(turn, "some words ")
-        case "transcript":
-            return on.CallerTranscript(caller_turn, random.choice(("", "words")), final=random.random() < 0.5)
-        case "added":
-            return on.TurnAdded(turn, random.choice((None, "agent")), random.choice((None, caller_turn)))
-        case "digit":
-            return on.DigitPressed(random.choice("0123456789*#"))
-        case "too long":
-            return on.TruncationRefused(turn, random.randrange(-5, 400))
-        case "error":
-            return on.SessionErrored(problem)
-        case "lost":
-            return on.SessionEnded(Problem(random.choice(("close:1006", "session_expired"))))
-    return on.StreamEnded()
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -258,13 +226,17 @@ def test_a_random_call_keeps_the_invariants(part):
         for n in range(1000):
             if opening and random.random() < 0.2:
                 call.happens(opening.pop())
-            call.happens(_random_event(call))
+            call.happens(call.chaos.event(n))
             if call.ends:
                 break
             if n % 4 == 0:
                 call.at(call.now + random.choice((0.0, 0.02, 0.02, 0.1, 0.5)))
+            if random.random() < 0.01:
+                for event in call.chaos.lull():
+                    call.happens(event)
+                call.at(call.now + random.choice((1.0, 3.0, 5.0)))
             events += 1
-        call.happens(on.StreamEnded())
+        call.happens(on.CallerGone("completed"))
         assert call.ends == 1, "7: exactly one end"
         if events >= EVENTS // 8:
             break
