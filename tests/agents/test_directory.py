@@ -128,7 +128,8 @@ async def test_a_saved_file_takes_effect_and_a_broken_one_is_logged_once(
 ):
     caplog.set_level(logging.INFO, "phoneagent.agents")
     folder.write("ada", "numbers: [+15550100]\nvoice: ash")
-    directory = folder.open()
+    reloaded: list[int] = []
+    directory = folder.open(on_reload=lambda: reloaded.append(len(directory.agents)))
     watching = asyncio.create_task(directory.watch())
 
     folder.write("ada", "numbers: [+15550100]\nvoice: cedar")
@@ -137,6 +138,7 @@ async def test_a_saved_file_takes_effect_and_a_broken_one_is_logged_once(
     await until(lambda: directory.problems != ())
     folder.write("bob", "numbers: [+15550101]")
     await until(lambda: answers(directory, "+15550101") == "bob")
+    await until(lambda: reloaded == [1, 1, 2])
 
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from phoneagent.agents.front_matter import FrontMatter
 from phoneagent.agents.schema import json_schema, keys_at
+from tests.agents.folder import Folder
 
 
 def test_it_is_a_schema_that_an_editor_can_use():
@@ -66,3 +70,16 @@ def test_every_mapping_refuses_unknown_keys():
         return {of}.union(*(models(kind) for kind in inner))
 
     assert all(model.model_config["extra"] == "forbid" for model in models(FrontMatter))
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+def test_the_examples_of_the_page_on_agent_files_are_read_without_a_problem(folder: Folder, example: str):
+    if "tool: book_table" in example:  # a dialogue's tools are the agent's
+        example += "tools: [end_call, book_table]\n"
+    folder.write("ada", example)
+    tools = {"end_call", "book_table", "transfer_call", "send_sms", "take_message"}
+    assert folder.problems(folder.open(tools=tools, secrets={"SHOP_TOKEN", "CRM_TOKEN"})) == []
+    assert Draft202012Validator(json_schema()).is_valid(YAML(typ="safe").load(example))
