@@ -51,24 +51,18 @@ class HoldMusic:
         self._due = 0.0  # of the next piece, in the loop's time
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def playing(self) -> bool:
-        """Whether it has been started, and not stopped."""
-        return self._timer is not None
-
     def start(self) -> None:
         """Play from now on."""
         if self._timer is None:
             self._due = asyncio.get_running_loop().time()
             self._piece(PIECE_S + AHEAD_S)
 
-    def stop(self, *, clear: bool = True) -> None:
-        """Play no more, and throw away what is queued, unless that is gone with its stream."""
+    def stop(self) -> None:
+        """Play no more, and throw away what is queued."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            if clear:
-                self._send(ClearPlayout())
+            self._send(ClearPlayout())
 
     def _piece(self, seconds: float = PIECE_S) -> None:
         length = round(seconds * RATE)

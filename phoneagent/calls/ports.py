@@ -59,9 +59,6 @@ class LiveCall(Protocol):
     def receive(self, event: Event) -> None:
         """Take note of an event and do what follows from it."""
 
-    def play_music(self, play: bool) -> None:
-        """Begin or end hold music on the stream."""
-
 
 class Messages(Protocol):
     """Keeps the messages that agents take."""

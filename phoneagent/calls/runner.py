@@ -135,16 +135,6 @@ class CallRunner:
         """Take note of an event and do what follows from it."""
         self._hear(None, event)
 
-    def play_music(self, play: bool) -> None:
-        """Begin or end hold music on the stream."""
-        if play and self._music is None:
-            self._music = HoldMusic(self._send_to_leg, music_or_built_in(self.agent.hold_music))
-        if self._music is not None:
-            if play:
-                self._music.start()
-            else:
-                self._music.stop(clear=self.streaming)
-
     def _hear(self, source: object, event: Event) -> None:
         self._waiting.append((source, event))
         if not self._busy:  # else it was caused by a command, and those after that come first
@@ -216,9 +206,10 @@ class CallRunner:
             case do.CloseSession():
                 self._close_session()
             case do.StartMusic():
-                self.play_music(True)
-            case do.StopMusic():
-                self.play_music(False)
+                self._music = self._music or HoldMusic(self._send_to_leg, music_or_built_in(self.agent.hold_music))
+                self._music.start()
+            case do.StopMusic() if self._music is not None:
+                self._music.stop()
             case do.EndCall():
                 self._end(command)
 
@@ -236,7 +227,6 @@ class CallRunner:
                 self.control.stream_started()
             case on.StreamEnded():
                 self._leg = None
-                self.play_music(False)
                 self.control.stream_ended()
             case on.SessionErrored(problem) | on.SessionEnded(problem):
                 fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
@@ -299,7 +289,7 @@ class CallRunner:
             self._stop_tool(tool_call_id, _INTERRUPTED)
         self._close_session()
         if self._music is not None:
-            self._music.stop(clear=False)
+            self._music.stop()
         if self._leg is not None:
             self._leg.close()
         record = self._record(end)

@@ -23,7 +23,6 @@ from phoneagent.twilio.webhook import Connect, Ending
 
 log = logging.getLogger(__name__)
 
-MUSIC_AFTER_S = 1.0  # of waiting for the stream to end
 ASKS_WITHIN_S = 4.0  # of the stream's end, unless the caller has hung up
 
 _HEARD_BY = {  # the person's line; who comes in another state hears that the caller is gone
@@ -73,8 +72,6 @@ class Escort:
             self._line = PersonsLine(person, detour_id, api, addresses, self._wording, self._language, self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._music_timer: asyncio.TimerHandle | None = None
-        self._music = False  # ours, not the bridge's
         self._welcomed = False
         # the redirect of the caller's line
         self._redirect = ""  # the one that is under way
@@ -110,7 +107,6 @@ class Escort:
             self._wait()
         self._do_all(actions)
         if state is not before and self._detour.final:
-            self._play_music(False)
             self._ended()
 
     # What the lines ask
@@ -199,7 +195,6 @@ class Escort:
                 self._spawn(self._dial())
             case Action.MOVE:
                 self._call.receive(on.CallerLeaving())
-                self._music_timer = self._loop.call_later(MUSIC_AFTER_S, self._play_music, True)
                 self._move()
             case Action.BRING_BACK:
                 self._move()
@@ -216,7 +211,6 @@ class Escort:
                     self._call.receive(on.CallerReturning(f"The caller is back with you. {self._detour.why}"))
                 self._report()
             case Action.STAYS:
-                self._play_music(False)
                 self._call.receive(on.CallerStays())
             case Action.REPORT:
                 self._report()
@@ -287,17 +281,6 @@ class Escort:
     def _report(self) -> None:
         if not self.result.done():
             self.result.set_result(self._detour.why)
-
-    def _play_music(self, play: bool) -> None:
-        if self._music_timer is not None:
-            self._music_timer.cancel()
-            self._music_timer = None
-        if play and self.caller_away and self._call.streaming:
-            self._music = True
-            self._call.play_music(True)
-        elif not play and self._music:
-            self._music = False
-            self._call.play_music(False)
 
     # Between
 
