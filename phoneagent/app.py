@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,11 +19,22 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
+from phoneagent.calls.outbound import Dialer
+from phoneagent.calls.transfers import Escorts
+from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.settings import Settings, SettingsError
+from phoneagent.store import Store, StoreError, open_store
 from phoneagent.tools import Toolbox, Workers, WorkersError, load_tools
+from phoneagent.tools.http import HttpTools
+from phoneagent.tools.http_request import problems as http_problems
+from phoneagent.tools.mcp import McpServers
+from phoneagent.tools.mcp import problems as mcp_problems
+from phoneagent.twilio.addresses import Addresses
+from phoneagent.twilio.rest import TwilioApi
+from phoneagent.web.api import create_api
 from phoneagent.web.app import create_app
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
@@ -37,11 +48,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The agents of the settings' folder, their tools, and what is wrong with the tools' files."""
+    """The agents of the settings' folder, their tools, and what is wrong with the tools' files.
+
+    `mcp` are the servers of tools that the agents name; they are not asked before `keep_listed` is.
+    """
 
     directory: AgentDirectory
     toolbox: Toolbox
+    mcp: McpServers
     problems: tuple[FileProblem, ...]
+    _reloaded: asyncio.Event
+
+    async def keep_listed(self) -> None:
+        """List the tools of the MCP servers anew whenever agent files were read again. Never ends."""
+        while True:
+            await self._reloaded.wait()
+            self._reloaded.clear()
+            await self.mcp.refresh(self.directory.agents.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +81,49 @@ class Service:
 
 def read_agents(settings: Settings) -> Agents:
     """Read the agent files, and the tools beside their folder."""
+    secrets = dict(settings.tool_secrets)
     folder = settings.agents.absolute().parent / "tools"
     tools, problems = load_tools(folder)
     workers = Workers(folder, tools, count=settings.tool_workers, memory_mb=settings.tool_memory_mb)
-    toolbox = Toolbox(workers.tools, workers=workers)
-    directory = AgentDirectory(settings.agents, region=settings.region, tools=toolbox.names)
-    return Agents(directory, toolbox, problems)
+    mcp = McpServers(secrets)
+    toolbox = Toolbox(workers.tools, workers=workers, http=HttpTools(secrets), mcp=mcp)
+    reloaded = asyncio.Event()
+    directory = AgentDirectory(
+        settings.agents,
+        region=settings.region,
+        tools=toolbox.names,
+        secrets=secrets.keys(),
+        check=_tool_problems,
+        on_reload=reloaded.set,
+    )
+    return Agents(directory, toolbox, mcp, problems, reloaded)
+
+
+def _tool_problems(agent: Agent) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong with the tools that an agent file declares, beyond their form."""
+    for name, declared in agent.http_tools.items():
+        path = ("tools", agent.tools.index(name), name, "http")
+        yield from ((path, problem) for problem in http_problems(declared))
+    for name, server in agent.mcp.items():
+        yield from ((("mcp", name), problem) for problem in mcp_problems(server))
+
+
+def twilio_api(settings: Settings) -> TwilioApi | None:
+    """Twilio's REST API, if there are credentials for it."""
+    username = settings.twilio_api_key or settings.twilio_account_sid
+    password = settings.twilio_api_secret or settings.twilio_auth_token
+    if not settings.twilio_account_sid or not username or not password:
+        return None
+    return TwilioApi(settings.twilio_account_sid, username, password, base_url=settings.twilio_api_url)
+
+
+async def open_records(settings: Settings) -> Store:
+    """What the service keeps. Raises SettingsError."""
+    try:
+        return await open_store(settings.database_url or f"sqlite:///{settings.data.absolute() / 'phoneagent.db'}")
+    except StoreError as error:
+        variable = "PHONEAGENT_DATABASE_URL" if settings.database_url else "PHONEAGENT_DATA"
+        raise SettingsError([f"{variable}: {error}"]) from None
 
 
 @asynccontextmanager
@@ -78,15 +138,35 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         if not settings.agents.is_dir():
             raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
+        price_list = prices.load(settings.prices)
+        store = await open_records(settings)
+        stack.push_async_callback(store.close)
         stack.push_async_callback(agents.toolbox.close)
         try:
             await agents.toolbox.start()
         except WorkersError as error:
             raise SettingsError([str(error)]) from None
-        price_list = prices.load(settings.prices)
+        await agents.mcp.refresh(agents.directory.agents.values())
         engine = await open_engine(settings, stack)
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
+        if tokens and not settings.public_url:
+            log.warning("PHONEAGENT_PUBLIC_URL is not set: Twilio's requests will not be recognized as its own")
+        public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
+        guard, drain = guard_for(public_url, tokens), Drain()
         feed = Feed()
+        escorts = dialer = None
+        if (twilio := twilio_api(settings)) is not None:
+            stack.callback(twilio.close)
+            escorts = Escorts(twilio, Addresses(public_url))
+            dialer = Dialer(
+                twilio,
+                store.dials,
+                agents.directory,
+                public_url,
+                region=settings.region,
+                calls_per_second=settings.calls_per_second,
+                resting=lambda: drain.begun,
+            )
         switchboard = Switchboard(
             agents.directory,
             engine,
@@ -95,12 +175,12 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             price_list if tokens else price_list.without_telephone(),
             max_calls=settings.max_calls,
             clock=lambda: datetime.now(UTC),
+            region=settings.region,
+            escorts=escorts,
+            messages=store.messages,
+            dials=dialer,
         )
-        if tokens and not settings.public_url:
-            log.warning("PHONEAGENT_PUBLIC_URL is not set: Twilio's requests will not be recognized as its own")
-        public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
-        guard, drain = guard_for(public_url, tokens), Drain()
-        app = create_app(switchboard, public_url, guard, drain)
+        app = create_app(switchboard, public_url, guard, drain, api=create_api(dialer, store.keys, drain))
         server = create_server(
             app,
             switchboard,
@@ -111,15 +191,19 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             drain_s=settings.drain_s,
             signals=signals,
         )
-        watching = asyncio.create_task(agents.directory.watch())
-        stack.callback(watching.cancel)
+        for work in (agents.directory.watch(), agents.keep_listed()):
+            stack.callback(asyncio.create_task(work).cancel)
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
+        switchboard.warn_of_useless_tools()
         if not agents.directory.agents:
             log.warning("no agent can answer a call", extra={"folder": str(settings.agents.absolute())})
         done = asyncio.create_task(server.serve(sockets=[listener]))
         stack.push_async_callback(_stop, server, done)
         await asyncio.wait({done, asyncio.ensure_future(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        if dialer is not None:
+            stack.push_async_callback(dialer.close)
+            await dialer.start(switchboard)
         log.info("listening", extra={"url": url, "public_url": public_url, "engine": engine.name})
         yield Service(url, feed, agents, switchboard, server, done)
 
@@ -162,7 +246,7 @@ async def open_engine(settings: Settings, stack: AsyncExitStack) -> RealtimeEngi
             target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key, audio_format)
         case "local":
             target = targets.local(await _start_engine(settings, stack))
-    return RealtimeEngine(target)
+    return RealtimeEngine(target, secrets=dict(settings.tool_secrets))
 
 
 async def _start_engine(settings: Settings, stack: AsyncExitStack) -> str:

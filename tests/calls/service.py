@@ -49,6 +49,7 @@ async def serving(folder: Path, model: RealtimeServer[Any], **settings: str) -> 
         "PHONEAGENT_ENGINE": "openai",
         "PHONEAGENT_AGENTS": str(folder / "agents"),
         "PHONEAGENT_PORT": "0",
+        "PHONEAGENT_DATA": str(folder / "data"),
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         **settings,
     }
