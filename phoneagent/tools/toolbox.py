@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -81,22 +81,23 @@ class Toolbox:
     def specs(self, agent: Agent) -> tuple[ToolSpec, ...]:
         """The agent's tools as the model is told of them, run as its file says."""
         return tuple(
-            replace(tool.spec, name=name, policy=_policy(agent, tool.spec)) for name, tool in self._agents_tools(agent)
+            replace(tool.spec, policy=_policy(agent, name, tool.spec))
+            for name, tool in self._agents_tools(agent).items()
         )
 
     def policies(self, agent: Agent) -> Mapping[str, ToolPolicy]:
-        """How the agent's tools are run, by name."""
-        return {spec.name: spec.policy for spec in self.specs(agent)}
+        """How the agent's tools are run, by name; those that the model's service runs, too."""
+        return agent.remote_policies | {spec.name: spec.policy for spec in self.specs(agent)}
 
     async def run(self, name: str, arguments: str, call: Call) -> ToolResult:
         """What came of a tool call; `arguments` is JSON text as the model wrote it.
 
         Never raises, unless it is cancelled. A tool whose time is up is cancelled.
         """
-        tool = dict(self._agents_tools(call.agent)).get(name)
+        tool = self._agents_tools(call.agent).get(name)
         if tool is None:
             return _refused("unknown_tool", f"There is no tool {name[:64]!r}.")
-        timeout_s = _policy(call.agent, tool.spec).timeout_s or self._timeout_s
+        timeout_s = _policy(call.agent, name, tool.spec).timeout_s or self._timeout_s
         limit = asyncio.timeout(None if timeout_s == math.inf else timeout_s)
         try:
             async with limit:
@@ -118,21 +119,26 @@ class Toolbox:
             frames = traceback.extract_tb(error.__traceback__)
             return _failed(name, type(error).__name__, f"{frames[-1].filename}:{frames[-1].lineno}")
 
-    def _agents_tools(self, agent: Agent) -> Iterator[tuple[str, Runnable]]:
-        for name in agent.tools:
-            if name in agent.http_tools:
-                if self._http is not None:
-                    yield name, self._http.tool(name, agent.http_tools[name])
-            elif name in self._tools:
-                yield name, self._tools[name]
-            elif name in BUILTIN and (built_in := BUILTIN[name](agent)) is not None:
-                yield name, built_in
-        if self._mcp is not None:
-            yield from self._mcp.tools(agent).items()
+    def _agents_tools(self, agent: Agent) -> Mapping[str, Runnable]:
+        """By name; what the agent's file lists goes before what its servers offer."""
+        listed = ((name, self._named(name, agent)) for name in agent.tools)
+        tools = {name: tool for name, tool in listed if tool is not None}
+        return tools if self._mcp is None else {**tools, **self._mcp.tools(agent), **tools}
+
+    def _named(self, name: str, agent: Agent) -> Runnable | None:
+        if (declared := agent.http_tools.get(name)) is not None:
+            try:
+                return self._http.tool(name, declared) if self._http is not None else None
+            except ValueError as error:  # the others are still of use
+                logger.error("an HTTP tool can't be used", extra={"tool": name, "reason": str(error)})
+                return None
+        if (tool := self._tools.get(name)) is not None:
+            return tool
+        return BUILTIN[name](agent) if name in BUILTIN else None
 
 
-def _policy(agent: Agent, spec: ToolSpec) -> ToolPolicy:
-    return replace(spec.policy, **agent.tool_options.get(spec.name, {}))
+def _policy(agent: Agent, name: str, spec: ToolSpec) -> ToolPolicy:
+    return replace(spec.policy, **agent.tool_options.get(name, {}))
 
 
 def _result(result: object) -> ToolResult:

@@ -7,10 +7,11 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoneagent.core.agents import Agent, Destination, Filler, HttpTool, Line, ToolPolicy, ToolSpec
@@ -67,6 +68,7 @@ async def test_bad_arguments_are_answered_in_a_line_and_nothing_runs(arguments: 
     assert not result.ran
 
 
+@settings(deadline=None)  # of other processes' doing
 @given(st.text())
 def test_no_arguments_that_a_model_may_write_raise(arguments: str):
     result = asyncio.run(ask(book, arguments))
@@ -251,6 +253,8 @@ class Http:
     closed = False
 
     def tool(self, name: str, declared: HttpTool) -> Runnable:
+        if declared.url == "odd":
+            raise ValueError("url: is odd")
         return Elsewhere(name)
 
     async def close(self) -> None:
@@ -259,22 +263,24 @@ class Http:
 
 class Mcp(Http):
     def tools(self, agent: Agent) -> Mapping[str, Runnable]:
-        return {"crm_find": Elsewhere("crm_find")} if agent.mcp else {}
+        return {"crm_find": Elsewhere("crm_find"), "book": Elsewhere("book")} if agent.mcp else {}
 
 
 async def test_an_agent_has_the_tools_that_it_lists_declares_and_is_offered_by_its_servers():
     http, mcp = Http(), Mcp()
     toolbox = Toolbox({"book": book}, http=http, mcp=mcp)
     weather = HttpTool("Ask.", "GET", "https://example.com", {"type": "object"})
+    broken = replace(weather, url="odd")
     agent = Agent(
         "ada",
-        tools=("end_call", "weather", "transfer_call", "book"),
-        http_tools={"weather": weather},
+        tools=("end_call", "weather", "broken", "transfer_call", "book"),
+        http_tools={"weather": weather, "broken": broken},
         transfer={"desk": Destination("+15550111")},
         mcp={"crm": None},  # type: ignore[dict-item]
     )
     assert [spec.name for spec in toolbox.specs(agent)] == ["end_call", "weather", "transfer_call", "book", "crm_find"]
     assert toolbox.specs(Agent("eve", tools=())) == ()
+    assert (await toolbox.run("book", '{"people": 2}', call_of(agent))).output.startswith('{"result":{"people":2')
     for name in ("weather", "crm_find"):
         assert await toolbox.run(name, "{}", call_of(agent)) == ToolResult(f'{{"result":"{name} got {{}}"}}')
         assert not (await toolbox.run(name, "{}", call_of(Agent("eve")))).ran
