@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -85,8 +86,9 @@ def read_agents(settings: Settings) -> Agents:
     folder = settings.agents.absolute().parent / "tools"
     tools, problems = load_tools(folder)
     workers = Workers(folder, tools, count=settings.tool_workers, memory_mb=settings.tool_memory_mb)
-    mcp = McpServers(secrets)
-    toolbox = Toolbox(workers.tools, workers=workers, http=HttpTools(secrets), mcp=mcp)
+    tls = ssl.create_default_context()  # one: reading all the authorities takes its time
+    mcp = McpServers(secrets, ssl_context=tls)
+    toolbox = Toolbox(workers.tools, workers=workers, http=HttpTools(secrets, ssl_context=tls), mcp=mcp)
     reloaded = asyncio.Event()
     directory = AgentDirectory(
         settings.agents,
