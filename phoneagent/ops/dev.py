@@ -92,18 +92,16 @@ async def _work(
     http: httpx.AsyncClient,
 ) -> None:
     await service.start()
-    if not await _reachable(http, way.url):
-        terminal.say(f"warning: {way.url} does not lead here yet, as seen from this machine; `phoneagent doctor` looks")
+    keeping_up = asyncio.create_task(service.keep_up())
     try:
+        if not await _reachable(http, way.url):
+            terminal.say(f"warning: {way.url} does not lead here, as seen from this machine: see `phoneagent doctor`")
         if borrowed is not None and numbers:
             await borrowed.borrow(numbers, way.url)
         _announce(settings, way.url, numbers, terminal.say)
-        keeping_up = asyncio.create_task(service.keep_up())
-        try:
-            raise OpsError(await way.broken)
-        finally:
-            keeping_up.cancel()
+        raise OpsError(await way.broken)
     finally:
+        keeping_up.cancel()
         if borrowed is not None:
             await borrowed.give_back()  # first, while the service still answers
 

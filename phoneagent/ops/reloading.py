@@ -46,10 +46,14 @@ class ReloadingService:
     async def keep_up(self) -> None:
         """Begin the service anew whenever a source changes, until cancelled."""
         kinds = PythonFilter(extra_extensions=(".env", ".toml"))
-        async for changes in awatch(*self._sources, watch_filter=kinds, debounce=_SETTLE_MS):
-            self._say(f"{_names(changes)} changed: the service starts anew")
-            await self.stop()
-            await self._begin()
+        try:
+            async for changes in awatch(*self._sources, watch_filter=kinds, debounce=_SETTLE_MS):
+                self._say(f"{_names(changes)} changed: the service starts anew")
+                await self.stop()
+                if not await self._begin():
+                    self._say("the service did not start; it is tried again when a file changes")
+        except OSError as error:  # such as too many watched files on this machine
+            self._say(f"warning: changed files are not noticed: {error}")
 
     async def stop(self) -> None:
         """End the service; a call that is going on may last DRAIN_S longer."""

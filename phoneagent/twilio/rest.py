@@ -7,6 +7,7 @@ repeated; what places a call or sends a message is repeated only if Twilio certa
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import requests
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped]
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]
+from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from phoneagent.twilio.errors import TwilioError, explained
@@ -233,17 +235,29 @@ def _asked(request: Callable[[], Any]) -> Any:
     try:
         return request()
     except TwilioRestException as error:
-        code = int(error.code) if error.code else None
-        raise TwilioError(
-            explained(code, str(error.msg)), code=code, status=error.status, maybe_done=error.status >= 500
-        ) from None
+        raise _refused(error.status, error.code, str(error.msg)) from None
     except TwilioException as error:
+        match error.args:  # what it says of a list; the answer of the API comes with it, unread
+            case (_, Response(status_code=status, text=text)) if status != 200:
+                raise _refused(status, *_said(text)) from None
         raise TwilioError(f"Twilio's answer is not understood: {error}", maybe_done=True) from None
     except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
         raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}") from None
     except requests.exceptions.RequestException as error:
         unsent = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
         raise TwilioError(f"no answer from Twilio: {type(error).__name__}", maybe_done=not unsent) from None
+
+
+def _refused(status: int, code: int | None, message: str) -> TwilioError:
+    return TwilioError(explained(code or None, message), code=code or None, status=status, maybe_done=status >= 500)
+
+
+def _said(text: str) -> tuple[int | None, str]:
+    try:
+        body = json.loads(text)
+        return body.get("code"), str(body["message"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None, "Twilio answers with an error that is not in its own form"
 
 
 def _state(call: Any) -> CallState:
