@@ -246,3 +246,13 @@ class Agent:
     dtmf: Dtmf = Dtmf()
     apology: str = "I'm sorry, something went wrong on our side. Please call again in a moment."
     dialogue: Mapping[str, Any] | None = None  # for the embedded engine, in place of a model
+
+    @property
+    def remote_policies(self) -> dict[str, ToolPolicy]:
+        """How the tools are run that the model's own service runs, by the names with which it asks for approval."""
+        return {
+            f"{name}_{tool}": ToolPolicy(confirm=server.confirm)
+            for name, server in self.mcp.items()
+            if server.run_by == "model"
+            for tool in server.tools or ()
+        }

@@ -177,6 +177,7 @@ def test_mcp_servers_are_programs_or_addresses(folder: Folder):
         "here": McpServer(url="http://127.0.0.1:9000/mcp", allow_private=True),
     }
     assert agent.tools == ("end_call",)
+    assert agent.remote_policies == {"crm_find": ToolPolicy(confirm=True)}
 
 
 def test_what_is_inherited_can_be_changed_in_part(folder: Folder):

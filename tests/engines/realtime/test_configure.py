@@ -190,7 +190,9 @@ def test_an_mcp_server_is_a_tool_of_the_session_with_its_secrets_filled_in():
         "headers": {"Authorization": "Bearer s3cret"},
         "require_approval": "never",
     }
-    with pytest.raises(UnknownSecretError, match="CRM_TOKEN} is not among the variables that PHONEAGENT_TOOL_SECRETS lists"):
+    with pytest.raises(
+        UnknownSecretError, match="CRM_TOKEN} is not among the variables that PHONEAGENT_TOOL_SECRETS lists"
+    ):
         mcp_server("crm", CRM, {"OTHER": "s3cret"})
 
 
