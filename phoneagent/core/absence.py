@@ -73,8 +73,10 @@ class Absence:
         self._call.timers.set("away", now + LONGEST_TALK_S)
         return commands + self._sessions.close()
 
-    def returning(self, note: str) -> Commands:
+    def returning(self, note: str, now: float) -> Commands:
         """The caller is about to be back, and the agent is to know where they were and to speak first."""
+        if self._call.away:
+            self._call.timers.set("away", now + LONGEST_ABSENCE_S)
         commands = NOTHING if self._call.ready else self._sessions.open()
         commands += self._call.tell("system", note)
         self._call.responses.want(ANSWER)

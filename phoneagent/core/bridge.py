@@ -372,7 +372,7 @@ _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.CallerLeaving: lambda bridge, event, now: bridge._absence.caller_leaves(now),
     on.CallerStays: CallBridge._caller_stays,
     on.CallerConnected: lambda bridge, event, now: bridge._absence.connected(event.to, now),
-    on.CallerReturning: lambda bridge, event, now: bridge._absence.returning(event.note),
+    on.CallerReturning: lambda bridge, event, now: bridge._absence.returning(event.note, now),
     on.CallerGone: CallBridge._caller_gone,
     on.MachineAnswered: CallBridge._machine_answered,
     on.HangUpRequested: lambda bridge, event, now: bridge._end(do.EndCall("hung_up", event.reason), now),

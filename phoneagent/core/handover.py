@@ -62,6 +62,7 @@ class Handover:
         self._act_for(event.agent, event.tools, now)
         commands += self._sessions.open()
         self._call.tell("system", _you_are(event.agent, before))
+        self._call.responses.drop_all()  # what the other was still to say
         self._call.responses.want(ANSWER)
         return commands
 

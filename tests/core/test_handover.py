@@ -130,6 +130,9 @@ def test_an_announcement_that_does_not_come_is_not_waited_for():
     call.at(15.9)
     assert call.bridge.agent is ADA
     assert without_reports(call.at(16.0)) == (do.ClearPlayout(), do.OpenSession(BOB))  # the old session learns nothing
+    *_, task, ask = call.happens(on.SessionReady())
+    assert "You are sales" in task.text  # and the new one is not told to announce itself
+    assert ask == ASK
 
 
 def test_the_caller_is_listened_to_while_the_session_is_opened():

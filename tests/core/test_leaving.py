@@ -232,6 +232,10 @@ def test_a_caller_of_whom_nothing_is_heard_any_more_is_not_waited_for_without_en
     assert call.ends() == []
     call.at(15000.0)
     assert call.ends() == [do.EndCall("transferred", "reception")]
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.at(902.0)
+    assert call.ends() == [do.EndCall("transferred", "reception")]
 
 
 def test_somebody_who_was_not_announced_changes_nothing():
