@@ -51,19 +51,25 @@ class Patience:
 class Connection:
     """A server and its tools. It begins, lives and ends in one task, as the scopes of the package mcp demand.
 
-    `offered` are the tools as they were last listed; `problem` is why it can't be used at present, None if it can.
+    `offered` are the tools as they were last listed.
     """
 
     def __init__(self, name: str, dial: Dial, patience: Patience) -> None:
         self.offered: tuple[Offered, ...] = ()
-        self.problem: str | None = "is being connected"
+        self._problem: str | None = "is being connected"
         self._name = name
         self._dial = dial
         self._patience = patience
         self._client: Client | None = None
+        self._closing = False
         self._settled = asyncio.Event()
         self._lost = asyncio.Event()
         self._owner = asyncio.create_task(self._keep_up(), name=f"mcp {name}")
+
+    @property
+    def problem(self) -> str | None:
+        """Why it can't be used at present, None if it can."""
+        return self._problem or (None if self._client else "has ended")
 
     async def settled(self) -> None:
         """Waits for the end of the first attempt, good or bad."""
@@ -71,6 +77,7 @@ class Connection:
 
     async def close(self) -> None:
         """Ends the connection, and the program if there is one. Calls that are under way fail."""
+        self._client, self._closing = None, True
         self._owner.cancel()
         await asyncio.wait({self._owner})
 
@@ -104,10 +111,12 @@ class Connection:
             except Exception as error:
                 problem = _reason(error)
             self._client = None
-            if problem != self.problem:  # each failure is logged once, not each attempt
+            if problem != self._problem:  # each failure is logged once, not each attempt
                 logger.warning("mcp server is not available", extra={"server": self._name, "problem": problem})
-            self.problem = problem
+            self._problem = problem
             self._settled.set()
+            if self._closing:  # a failure may have swallowed the cancellation
+                return
             if time.monotonic() - began > pauses_s[-1]:  # it was well: not one that ends as soon as it has begun
                 attempts = 0
             await asyncio.sleep(pauses_s[min(attempts, len(pauses_s) - 1)])
@@ -120,7 +129,7 @@ class Connection:
         async with asyncio.timeout(self._patience.connect_s) as patience, client:
             self.offered = tuple(await _listed(client))
             patience.reschedule(None)
-            self._client, self.problem = client, None
+            self._client, self._problem = client, None
             self._settled.set()
             logger.info("mcp server is connected", extra={"server": self._name, "tools": len(self.offered)})
             await self._lost.wait()
