@@ -222,16 +222,19 @@ class FakeCall:
         return ended
 
     async def _do(self, step: Coroutine[Any, Any, Doing | Ended | None]) -> Doing | Ended | None:
-        """The outcome of `step`, or what has interrupted it."""
-        self._step = asyncio.create_task(step)
+        """The outcome of `step`, or what has interrupted it. Who has hung up can't be brought back, though."""
         outcome: Doing | Ended | None = None
-        try:
-            outcome = await self._step
-        except asyncio.CancelledError:
-            if self._interruption is None:  # the call itself is abandoned
-                raise
+        if self._interruption is None:
+            self._step = asyncio.create_task(step)
+            try:
+                outcome = await self._step
+            except asyncio.CancelledError:
+                if self._interruption is None:  # the call itself is abandoned
+                    raise
+        else:
+            step.close()
         interruption, self._interruption = self._interruption, None
-        return interruption or outcome
+        return outcome if isinstance(outcome, Ended) else interruption or outcome
 
     def _interrupt(self, by: Next | Inline | Ended) -> None:
         if self.over or isinstance(self._interruption, Ended):

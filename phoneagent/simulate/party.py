@@ -53,8 +53,12 @@ class Pace:
     word_s: float = 0.0
 
     def of(self, seconds: float) -> float:
-        """How long so much of the carrier's time takes."""
+        """How long so much of the carrier's time takes on the clock."""
         return seconds / self.speed
+
+    def carriers(self, seconds: float) -> float:
+        """How much of the carrier's time goes by in so much time of the clock."""
+        return seconds * self.speed
 
 
 @dataclass(frozen=True, slots=True)

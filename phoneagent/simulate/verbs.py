@@ -167,9 +167,9 @@ class Verbs:
         try:
             await asyncio.shield(stream.closed)
         except asyncio.CancelledError:
-            # taken out of the stream by the carrier, which says so
-            stream.drop() if call.abandoned else stream.hang_up()
-            raise
+            if phone_line.ended is None:
+                stream.drop() if call.abandoned else stream.hang_up()  # a redirect says `stop`, like a hang-up
+                raise
         finally:
             call.stream = None
             ending = phone_line.ended

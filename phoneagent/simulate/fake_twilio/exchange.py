@@ -66,11 +66,11 @@ class Leg:
 
     @property
     def seconds(self) -> int:
-        """For how long it has been answered."""
+        """For how long it has been answered, in the carrier's time."""
         call = self.call
         if call.answered_at is None:
             return 0
-        return round((call.record.ended_at or call.clock()) - call.answered_at)
+        return round(call.pace.carriers((call.record.ended_at or call.clock()) - call.answered_at))
 
 
 class Exchange:

@@ -9,6 +9,7 @@ from twilio.base.exceptions import TwilioRestException
 
 from phoneagent.simulate.fake_twilio import Busy, FakeTwilio, NoAnswer, Person, Unreachable, Voicemail
 from phoneagent.simulate.script import HangUp, Silence
+from phoneagent.simulate.twiml import Inline
 from tests.simulate.fake_twilio.service import HUMAN, OURS, STREAM, Service, ask, client_of, telephony
 
 EVENTS = ["initiated", "ringing", "answered", "completed"]
@@ -39,7 +40,8 @@ async def test_a_call_is_answered_streams_and_ends():
         told = service.asked("/status")
         assert [form["CallStatus"] for form in told] == ["initiated", "ringing", "in-progress", "completed"]
         assert [form["SequenceNumber"] for form in told] == ["0", "1", "2", "3"]
-        assert told[-1]["CallDuration"] == "0"
+        assert 1 <= int(told[-1]["CallDuration"]) <= 10
+        assert told[-1]["Duration"] == "1"
         assert service.streamed[0][-1] == "stop"
 
 
@@ -155,6 +157,46 @@ async def test_an_inline_document_must_have_absolute_urls():
         record = await twilio.calls[0].ended()
         assert record.outcome == "failed"
         assert record.problems[0].startswith("15004: ")
+
+
+async def test_a_caller_who_thinks_better_of_it_at_once():
+    async with telephony({"/incoming": STREAM}) as (twilio, service):
+        call = twilio.phone.dial(OURS, [])
+        call.hang_up()
+        await call.ended()
+        assert call.status == "canceled"
+        assert not service.asked("/incoming")
+
+
+async def test_who_has_hung_up_is_not_brought_back_by_a_redirect():
+    async with telephony({"/answered": STREAM}) as (twilio, service):
+        twilio.answers(HUMAN, Person())
+        await dial(twilio, service)
+        [call] = twilio.calls
+        await call.until(lambda record: record.streams)
+        call.hang_up()
+        call.redirect(Inline("<Response><Pause length='600'/></Response>"))
+        assert (await call.ended()).outcome == "caller hung up"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '<Pause length="600"/>',
+        '<Gather timeout="600"/>',
+        "<Dial>+15550112</Dial>",
+        "<Dial><Conference>a</Conference></Dial>",
+    ],
+)
+async def test_the_person_hangs_up_whatever_is_going_on(document: str):
+    async with telephony({"/answered": document + "<Say>Still there?</Say>"}) as (twilio, service):
+        twilio.answers("*", Person(hangs_up_after_s=1))
+        twilio.answers("+15550112", NoAnswer())
+        await dial(twilio, service)
+        [call] = twilio.calls[:1]
+        record = await call.ended()
+        assert (record.outcome, call.status) == ("caller hung up", "completed")
+        assert not record.said
 
 
 async def test_a_call_ends_at_its_time_limit():

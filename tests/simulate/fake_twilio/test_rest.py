@@ -184,6 +184,17 @@ async def test_our_client_tries_again_what_was_certainly_not_done():
         assert len(twilio.calls) == 1
 
 
+async def test_our_client_understands_a_list_that_is_refused():
+    async with telephony() as (twilio, _), api_of(twilio) as api:
+        twilio.fail("GET", "/IncomingPhoneNumbers.json", with_=Fault.status(429))
+        assert [number.number for number in await api.numbers()] == [OURS]
+        stranger = TwilioApi(twilio.account_sid, twilio.account_sid, "wrong", base_url=twilio.api_url)
+        with pytest.raises(TwilioError, match="the credentials are wrong") as caught:
+            await stranger.numbers()
+        stranger.close()
+        assert (caught.value.status, caught.value.code, caught.value.maybe_done) == (401, 20003, False)
+
+
 async def test_a_share_of_requests_goes_wrong_until_all_is_well():
     async with telephony() as (twilio, _), api_of(twilio) as api:
         twilio.answers("*", NoAnswer())

@@ -70,9 +70,7 @@ async def test_a_conversation_ends_at_its_time_limit():
         twilio.answers(HUMAN, Person())
         record = await twilio.phone.dial(OURS, []).ended()
         assert record.outcome == "transferred"
-        assert (
-            service.asked("/dialled")[0]["DialCallDuration"] == "2"
-        )  # of the clock: the carrier's run 10 times faster
+        assert 20 <= int(service.asked("/dialled")[0]["DialCallDuration"]) <= 25
 
 
 @pytest.mark.parametrize(("callee", "status"), [(NoAnswer(), "canceled"), (Person(), "completed")])
