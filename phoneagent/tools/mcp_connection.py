@@ -43,7 +43,7 @@ class Patience:
     """How long a server may take: to be ready, and for a call. `pauses_s` are those between attempts to connect, of
     which the last goes on."""
 
-    connect_s: float = 10.0
+    connect_s: float = 15.0  # of which the package mcp gives 10 to servers that don't know how it asks first
     call_s: float = 60.0
     pauses_s: Sequence[float] = (1, 2, 5, 10, 30, 60)
 
@@ -83,15 +83,18 @@ class Connection:
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
         """What the server answers. Raises ToolError: without waiting while there is no connection."""
-        if self._client is None:
-            raise ToolError("The tool is not available at the moment.")
+        if (client := self._client) is None:
+            raise _unavailable()
         try:
-            return await self._client.call_tool(tool, arguments, read_timeout_seconds=self._patience.call_s)
+            return await client.call_tool(tool, arguments, read_timeout_seconds=self._patience.call_s)
         except MCPError as error:
-            if (error.code, error.message) == (INVALID_REQUEST, "Session terminated"):  # it has been restarted
+            ended = error.code == CONNECTION_CLOSED
+            restarted = (error.code, error.message) == (INVALID_REQUEST, "Session terminated")
+            if (ended or restarted) and self._client is client:
                 self._lose()
-                raise ToolError("The tool is not available at the moment.") from None
-            if error.code == CONNECTION_CLOSED:
+            if restarted:
+                raise _unavailable() from None
+            if ended:
                 raise ToolError("The tool broke off. It may have done its work.", ran=True) from None
             if error.code == REQUEST_TIMEOUT:
                 raise ToolError("The tool took too long. It may have done its work.", ran=True) from None
@@ -133,6 +136,10 @@ class Connection:
             self._settled.set()
             logger.info("mcp server is connected", extra={"server": self._name, "tools": len(self.offered)})
             await self._lost.wait()
+
+
+def _unavailable() -> ToolError:
+    return ToolError("The tool is not available at the moment.")
 
 
 async def _listed(client: Client) -> list[Offered]:
