@@ -1,0 +1,234 @@
+"""Whole calls in which the caller is transferred: told by what each party hears, and by what the model is told."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phoneagent.simulate.fake_twilio import Busy, Fault, Keys, NoAnswer, Person, Unreachable, Voicemail, Words
+from phoneagent.simulate.realtime_events import ToolCall
+from tests.calls.service import NUMBER
+from tests.calls.telephony import BRIEFING, COLD, HUMAN, TRANSFER, WARM, answered, company, hears, scene, told
+from tests.calls.test_switchboard import webhook
+
+TALKING = hears("people", HUMAN)
+STREAMED_AGAIN = lambda record: len(record.streams) == 2  # noqa: E731
+
+
+# Cold: the caller hears them ring
+
+
+async def test_a_caller_is_connected_and_the_call_is_over_when_they_have_talked(tmp_path: Path):
+    async with scene(tmp_path, COLD) as s:
+        s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=5))
+        caller = await s.call()
+        await caller.until(TALKING)
+        await asyncio.wait_for((await s.model.session()).closed, 2)
+        assert (await s.human()).from_ == NUMBER
+        phones = await caller.ended()
+        record = await s.record()
+    assert company(caller) == [("stream",), ("ringing",), ("people", HUMAN)]
+    assert (record.outcome, record.reason) == ("transferred", "reception")
+    assert not phones.problems
+    assert [(run.name, "interrupted" in run.output) for run in record.tools] == [("transfer_call", True)]
+
+
+@pytest.mark.parametrize(
+    ("callee", "why"),
+    [(Busy(), "busy"), (NoAnswer(), "Nobody answered"), (Unreachable(), "Nobody answered")],
+)
+async def test_a_caller_whom_nobody_answers_is_back_with_the_agent_who_knows_why(tmp_path: Path, callee: Any, why: str):
+    async with scene(tmp_path, COLD) as s:
+        s.twilio.answers(HUMAN, callee)
+        caller = await s.call()
+        await caller.until(lambda record: STREAMED_AGAIN(record) and record.agent_turns)
+        session = await s.model.session()
+        assert why in answered(session)["result"]
+        assert why in told(session)[0][1]
+        assert len(session.all("response.create")) == 1
+        caller.hang_up()
+        await caller.ended()
+        record = await s.record()
+    assert company(caller) == [("stream",), ("ringing",), ("stream",)]
+    assert (record.outcome, len(s.model.sessions)) == ("caller_hung_up", 1)
+
+
+async def test_a_caller_who_hangs_up_while_it_rings_has_hung_up(tmp_path: Path):
+    async with scene(tmp_path, COLD) as s:
+        s.twilio.answers(HUMAN, NoAnswer())
+        s.twilio.number(NUMBER, status_callback=f"{s.service.url}/status")
+        caller = await s.call()
+        await caller.until(hears("ringing"))
+        caller.hang_up()
+        assert (await s.record()).outcome == "caller_hung_up"
+        assert (await (await s.human()).ended()).outcome is not None
+
+
+# Warm: the person is asked first
+
+
+@pytest.mark.parametrize("said", [Keys("1"), Words("Yes, okay.")])
+async def test_the_person_hears_what_it_is_about_and_takes_the_call(tmp_path: Path, said: Any):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, Person(ring_s=5, gather=said, hangs_up_after_s=20))
+        caller = await s.call()
+        await caller.until(TALKING)
+        human = await s.human()
+        assert (human.from_, human.record.said) == (NUMBER, [f"{BRIEFING} To take the call, press 1 or say yes."])
+        assert human.bridged_with == (caller.number,)
+        assert ("stream",) in company(caller)
+        await asyncio.wait_for((await s.model.session()).closed, 2)
+        await caller.until(lambda record: STREAMED_AGAIN(record) and record.agent_turns)
+        second = s.model.sessions[1]
+        assert any(role == "system" and "anything else" in text for role, text in told(second))
+        caller.hang_up()
+        record = await s.record()
+        await human.ended()
+    assert ("silence",) not in company(caller)
+    assert [one for one in company(caller) if one != ("music",)] == [("stream",), ("people", HUMAN), ("stream",)]
+    assert record.outcome == "caller_hung_up"
+    assert "anything else" in record.tools[0].output
+
+
+@pytest.mark.parametrize(
+    ("callee", "why"),
+    [
+        (Person(gather=Keys("2")), "can't take the call"),
+        (Person(gather=Words("Not now.")), "can't take the call"),
+        (Person(), "did not take the call"),
+        (Person(hangs_up_after_s=2), "hung up"),
+        (Voicemail(), "voicemail"),
+        (NoAnswer(), "Nobody answered"),
+        (Busy(), "busy"),
+        (Unreachable(), "could not be reached"),
+    ],
+)
+async def test_a_person_who_does_not_take_the_call_never_takes_the_caller_from_the_agent(
+    tmp_path: Path, callee: Any, why: str
+):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, callee)
+        caller = await s.call()
+        session = await s.model.session()
+        await session.received("response.create")
+        assert why in answered(session)["result"]
+        await (await s.human()).ended()
+        assert (len(caller.record.streams), caller.record.hearing) == (1, ("stream",))
+        caller.hang_up()
+        await s.record()
+    assert company(caller) == [("stream",)]
+
+
+async def test_a_voicemails_greeting_takes_no_call(tmp_path: Path):
+    async with scene(tmp_path, WARM) as s:
+        greeting = "Yes, hello, okay, this is the voicemail of Bob, please leave a message."
+        s.twilio.answers(HUMAN, Voicemail(greeting=greeting))
+        caller = await s.call()
+        session = await s.model.session()
+        await session.received("response.create")
+        assert "result" in answered(session)
+        human = await s.human()
+        await human.ended()
+        assert company(human) == [] or ("people", caller.number) not in company(human)
+
+
+@pytest.mark.parametrize("moment", ["ringing", "briefing", "together"])
+async def test_when_the_caller_hangs_up_the_person_is_let_go(tmp_path: Path, moment: str):
+    async with scene(tmp_path, WARM) as s:
+        ring_s = 15 if moment == "ringing" else 0.1
+        s.twilio.answers(HUMAN, Person(ring_s=ring_s, gather=Keys("1") if moment == "together" else None))
+        caller = await s.call()
+        human = await s.human()
+        match moment:
+            case "ringing":
+                await human.until(lambda record: record.status == "ringing")
+            case "briefing":
+                await human.until(lambda record: record.said)
+            case "together":
+                await caller.until(TALKING)
+        caller.hang_up()
+        record = await s.record()
+        ended = await human.ended()
+    assert record.outcome == ("transferred" if moment == "together" else "caller_hung_up")
+    assert ended.said[1:] == ([] if moment == "ringing" else ["The caller is no longer on the line. Goodbye."])
+    assert human.status == ("canceled" if moment == "ringing" else "completed")
+
+
+# Twilio's API fails
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500, takes_effect=True), Fault.reset_after])
+async def test_a_person_who_was_called_though_twilio_says_it_failed_is_connected_all_the_same(
+    tmp_path: Path, fault: Fault
+):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, Person(gather=Keys("1")))
+        s.twilio.fail("POST", "/Calls.json", with_=fault)
+        caller = await s.call()
+        await caller.until(TALKING)
+        assert len(s.twilio.calls_to(HUMAN)) == 1
+
+
+async def test_a_person_who_can_not_be_called_is_told_of_to_the_agent(tmp_path: Path):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.refuses(HUMAN, 21215)
+        await s.call()
+        session = await s.model.session()
+        await session.received("response.create")
+        assert "could not be reached" in answered(session)["result"]
+
+
+@pytest.mark.parametrize("how", [WARM, COLD])
+async def test_a_caller_who_can_not_be_moved_stays_with_the_agent(tmp_path: Path, how: str):
+    async with scene(tmp_path, how) as s:
+        s.twilio.answers(HUMAN, Person(gather=Keys("1")))
+        caller = await s.call()
+        await caller.until(lambda record: record.streams)
+        s.twilio.fail("POST", f"/{caller.sid}.json", with_=Fault.status(400), times=None)
+        session = await s.model.session()
+        await session.received("response.create")
+        assert "could not be made" in answered(session)["result"]
+        await caller.until(lambda record: record.agent_turns)
+        if how == WARM:
+            human = await s.human()
+            assert (await human.ended()).said[-1] == "The caller is no longer on the line. Goodbye."
+        caller.hang_up()
+        assert (await s.record()).outcome == "caller_hung_up"
+    assert company(caller) == [("stream",)]
+
+
+@pytest.mark.parametrize("fault", [Fault.status(429), Fault.status(500), Fault.reset_before, Fault.reset_after])
+async def test_a_redirect_that_fails_once_is_tried_again(tmp_path: Path, fault: Fault):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, Person(gather=Keys("1")))
+        caller = await s.call()
+        await caller.until(lambda record: record.streams)
+        s.twilio.fail("POST", f"/{caller.sid}.json", with_=fault)
+        await caller.until(TALKING)
+        await asyncio.sleep(0.3)
+        assert caller.record.hearing == ("people", HUMAN)
+
+
+async def test_only_one_transfer_at_a_time(tmp_path: Path):
+    again = ToolCall(TRANSFER.name, TRANSFER.arguments, call_id="call_2", item_id="item_call_2")
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, NoAnswer())
+        await s.call(TRANSFER, again)
+        session = await s.model.session()
+        await session.received("conversation.item.create")
+        assert "already" in answered(session, "call_2")["message"]
+        assert len(s.twilio.calls_to(HUMAN)) <= 1
+
+
+async def test_the_carriers_requests_for_another_call_get_nothing(tmp_path: Path):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, Person(ring_s=0.1))
+        await s.call()
+        human = await s.human()
+        await human.until(lambda record: record.said)
+        [url] = {url for url, _ in human.record.requests if "transfer-human" in url}
+        path = url.removeprefix(s.service.url)
+        assert "<Gather" not in await webhook(s.service, path, CallSid="CA" + "9" * 32)
+        assert "<Gather" in await webhook(s.service, path, CallSid=human.sid)
+        assert "<Gather" not in await webhook(s.service, "/transfer-human?transfer=guessed", CallSid=human.sid)
