@@ -140,7 +140,6 @@ class Tooling:
         """It has run it: the model is to speak of it like of any other."""
         if self._remote.pop(event.tool_call_id, None) is not None:
             self._calls.finish(event.tool_call_id)
-            self._wake_in_time()
 
     # What becomes of it
 
@@ -193,8 +192,6 @@ class Tooling:
         for run in self._open.values():
             run.of_earlier_session = True
         self._calls.clear()
-        self._remote.clear()
-        self._wake_in_time()
 
     def _repeat(self, run: _Run, response_id: str) -> Commands:
         if run.output is None:
@@ -211,7 +208,6 @@ class Tooling:
 
     def _run(self, run: _Run, now: float) -> Commands:
         run.began, run.held_until = now, None
-        self._wake_in_time()
         return (do.RunTool(run.tool_call_id, run.name, run.arguments),)
 
     def _done(self, run: _Run, output: str, *, ran: bool, silent: bool = False) -> Commands:
@@ -229,12 +225,9 @@ class Tooling:
             commands = (do.SendToolOutput(run.tool_call_id, output),)
         for other in run.shared_by:
             commands += self._done(other, output, ran=False)
-        self._wake_in_time()
         return commands
 
     def _wake_in_time(self) -> None:
         due = [*self._remote.values(), *(run.held_until for run in self._held() if run.held_until is not None)]
         if due:
             self._call.timers.set("tools", min(due))
-        else:
-            self._call.timers.cancel("tools")

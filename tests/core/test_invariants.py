@@ -51,6 +51,8 @@ class Watched:
         session, chaos = self.session, self.chaos
         match event:
             case on.StreamStarted():
+                if chaos.away:  # what was asked for before may have been given up meanwhile
+                    session.asked = False
                 chaos.started, chaos.streaming, chaos.away, chaos.leaving = True, True, False, False
             case on.StreamEnded() | on.CallerConnected() if chaos.leaving:
                 chaos.streaming, chaos.away, chaos.leaving = False, True, False

@@ -6,7 +6,7 @@ from phoneagent.core.errors import Problem
 from phoneagent.core.history import LONGEST_OUTPUT, MOST_MESSAGES
 
 from .calls import FRAME, QUIET, Agent, BargeIn, Line, TestCall, output_of
-from .transfers import BACK, NOTE, TOLD, connected, transferring
+from .transfers import BACK, NOTE, TOLD, TRANSFER, connected, transferring
 
 ASK = do.RequestResponse()
 
@@ -184,3 +184,15 @@ def test_a_new_session_that_cannot_be_opened_is_apologised_for():
     call.happens(BACK)
     (end,) = call.happens(on.SessionEnded(Problem("connect_failed")))
     assert end == do.EndCall("failed", "connect_failed", QUIET.apology)
+
+
+def test_a_tool_that_waited_for_the_last_word_of_a_lost_session_is_not_run():
+    call = TestCall(transfer_call=TRANSFER)
+    call.responds()
+    call.says(2.0)
+    call.calls_tool("transfer_call")
+    call.response_ends()
+    call.happens(on.SessionEnded(Problem("close:1006")))
+    call.plays(2.0)
+    assert call.count(do.RunTool) == 0
+    assert [end.outcome for end in call.ends()] == ["failed"]
