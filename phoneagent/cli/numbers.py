@@ -135,7 +135,7 @@ def doctor(fix: bool, as_json: bool) -> None:
                     _show(console, *results[place])
 
     try:
-        _run(look(load()))
+        _run(look(replace(load(), log="human", log_level="error")))  # the embedded engine's too
     except SettingsError as error:
         results = unexamined(error.problems)
         if not as_json:

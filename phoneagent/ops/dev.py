@@ -21,7 +21,7 @@ from phoneagent.ops.reloading import ReloadingService, answers
 from phoneagent.ops.tunnel import Tunnel, Way
 from phoneagent.ops.webhooks import INCOMING
 from phoneagent.settings import Settings
-from phoneagent.twilio.rest import PhoneNumber, TwilioApi
+from phoneagent.twilio.rest import PhoneNumber, TwilioApi, TwilioError
 
 LOANS = "dev-numbers.json"  # in the data folder
 _REACHABLE_WITHIN_S = 15.0
@@ -60,8 +60,7 @@ async def dev(
         raise OpsError("TWILIO_AUTH_TOKEN must be set: without it nothing that comes through a tunnel is served")
     settings = replace(settings, port=_free_port(settings))
     async with AsyncExitStack() as stack:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        loans = settings.data / LOANS
+        loans = _data_folder(settings) / LOANS
         stack.enter_context(alone(loans))
         api = needed_account(settings) if wanted or loans.exists() else account_of(settings)
         numbers, borrowed = [], None
@@ -106,6 +105,14 @@ async def _work(
             await borrowed.give_back()  # first, while the service still answers
 
 
+def _data_folder(settings: Settings) -> Path:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OpsError(f"PHONEAGENT_DATA: {settings.data.absolute()} can't be made: {error.strerror}") from None
+    return settings.data
+
+
 def _free_port(settings: Settings) -> int:
     with listen(settings.host, settings.port) as listener:
         port: int = listener.getsockname()[1]
@@ -118,12 +125,20 @@ def _url(settings: Settings) -> str:
 
 
 async def _numbers(api: TwilioApi, wanted: Sequence[str], region: str | None, ask: Ask) -> list[PhoneNumber]:
-    account = await api.account()
-    if account.type == "Trial":
+    if await _is_trial(api):
         raise OpsError("this is a trial account, which can't open media streams: upgrade it in the Twilio console")
     numbers = chosen(await api.numbers(), wanted, region)
     ask_about_winners(numbers, ask)
     return numbers
+
+
+async def _is_trial(api: TwilioApi) -> bool:
+    try:
+        return (await api.account()).type == "Trial"
+    except TwilioError as error:
+        if error.status in (401, 403):
+            return False  # most API keys may not read the account; a wrong one will fail with the numbers too
+        raise
 
 
 async def _reachable(http: httpx.AsyncClient, url: str) -> bool:
@@ -138,7 +153,6 @@ async def _reachable(http: httpx.AsyncClient, url: str) -> bool:
 
 def _announce(settings: Settings, url: str, numbers: Sequence[PhoneNumber], say: Say) -> None:
     directory = read_agents(settings).directory
-    say(f"{url} leads here")
     for number in numbers:
         if directory.for_number(number.number) is None:
             say(f'warning: no agent answers {number.number}: add it to `numbers` of an agent\'s file, or use "*"')

@@ -20,7 +20,7 @@ from phoneagent.ops import OpsError
 from phoneagent.ops.dev import Terminal, dev
 from phoneagent.ops.tunnel import Tunnel, Way
 from phoneagent.settings import SettingsError, load
-from phoneagent.simulate.fake_twilio import FakeTwilio
+from phoneagent.simulate.fake_twilio import FakeTwilio, Fault
 from phoneagent.simulate.script import HangUp
 from phoneagent.simulate.scripted_model import ScriptedModel
 from phoneagent.twilio.errors import TwilioError
@@ -220,7 +220,7 @@ async def test_a_service_that_does_not_start_is_tried_again_when_a_file_changes(
     environ = desk.folder / ".env"
     environ.write_text("PHONEAGENT_MAX_CALLS=10\n")
     async with here(desk) as run:
-        await run.says("leads here")
+        await run.says("no number was named")
         environ.write_text("PHONEAGENT_MAX_CALLS=many\n")
         await run.says("it is tried again when a file changes")
         environ.write_text("PHONEAGENT_MAX_CALLS=11\n")
@@ -280,6 +280,18 @@ async def test_a_trial_account_is_told_that_it_can_not(desk: Desk):
         desk.environ |= {"PHONEAGENT_TWILIO_API_URL": trial.api_url, "TWILIO_ACCOUNT_SID": trial.account_sid}
         with pytest.raises(OpsError, match="trial account, which can't open media streams"):
             await Here().run(desk, NUMBER)
+
+
+async def test_an_api_key_that_may_not_read_the_account_will_do(desk: Desk):
+    desk.twilio.fail("GET", f"/{desk.twilio.account_sid}.json", times=None, with_=Fault.status(403))
+    async with here(desk, NUMBER) as run:
+        await run.says(f"call {NUMBER}")
+
+
+async def test_a_data_folder_that_can_not_be_is_said(desk: Desk):
+    desk.environ["PHONEAGENT_DATA"] = str(desk.folder / "agents" / "ada.md" / "data")
+    with pytest.raises(OpsError, match=r"PHONEAGENT_DATA: .* can't be made"):
+        await Here().run(desk, NUMBER)
 
 
 async def test_a_trunk_is_left_alone_when_the_answer_is_no(desk: Desk):
