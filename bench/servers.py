@@ -68,6 +68,7 @@ async def started(
         "PHONEAGENT_ENGINE": "openai",
         "PHONEAGENT_PORT": str(port),
         "PHONEAGENT_AGENTS": str(folder / "agents"),
+        "PHONEAGENT_DATA": str(folder / "data"),
         "PHONEAGENT_MAX_CALLS": "10000",
         "OPENAI_BASE_URL": model_url,
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
