@@ -68,6 +68,11 @@ class CallTool:
 Step = Speak | CallTool
 
 
+async def say(words: str) -> AsyncIterator[Step]:
+    """The steps of a response whose words are given."""
+    yield Speak(words)
+
+
 class BrainError(Exception):
     """The brain cannot answer; the response fails with this message."""
 

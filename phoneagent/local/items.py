@@ -1,4 +1,4 @@
-"""The items that a client may put into the conversation."""
+"""The items of the conversation, above all those that a client may put into it."""
 
 from __future__ import annotations
 
@@ -69,3 +69,15 @@ def parse_item(data: Any) -> dict[str, Any]:
     item = validated(_Item, data, "item").root.model_dump(mode="json")
     item["id"] = item["id"] or new_id("item")
     return {"object": "realtime.item", "status": "completed", **item}
+
+
+def message_item(item_id: str, role: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A message of one part, as the protocol shows it."""
+    return {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": role,
+        "content": [content],
+    }

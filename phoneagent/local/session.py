@@ -18,11 +18,11 @@ import orjson
 
 from phoneagent.core.wording import words_to_say
 from phoneagent.local.audio import BYTES_PER_MS
-from phoneagent.local.brain import Brain, Request, Speak, Step
+from phoneagent.local.brain import Brain, Request, say
 from phoneagent.local.conversation import Conversation, Item, text_tokens
 from phoneagent.local.ears import Ears, Heard, SpeechStarted, SpeechStopped, TurnHeard
 from phoneagent.local.grammar import words_in
-from phoneagent.local.items import parse_item
+from phoneagent.local.items import message_item, parse_item
 from phoneagent.local.mouth import Manner, Mouth
 from phoneagent.local.protocol import Event, RealtimeError, new_id
 from phoneagent.local.response import Cause, Response
@@ -211,15 +211,14 @@ class RealtimeSession:
     def _add_turn(self) -> None:
         """The caller's turn joins the conversation; its words are still to come."""
         content = {"type": "input_audio", "transcript": None}
-        item = Item(_message(self._speaking or new_id("item"), "user", content))
+        item = Item(message_item(self._speaking or new_id("item"), "user", content))
         self._speaking = None
         self._buffered_ms = 0.0
         self._unheard.append((item, asyncio.Event()))
         previous = self._conversation.add(item)
         committed = {"previous_item_id": previous, "item_id": item.id}
         self._send({"type": "input_audio_buffer.committed", **committed})
-        self._send({"type": "conversation.item.added", "previous_item_id": previous, "item": item.body})
-        self._send({"type": "conversation.item.done", "previous_item_id": previous, "item": item.body})
+        self._announce(item, previous)
 
     def _take_words(self, turn: TurnHeard) -> None:
         item, heard = self._unheard.popleft()
@@ -252,8 +251,11 @@ class RealtimeSession:
         previous = self._conversation.add(item, after)
         if item.role == "assistant":  # what the agent said elsewhere, and so what led to it
             self._brain.pass_over(self._conversation.answered())
-        self._send({"type": "conversation.item.added", "previous_item_id": previous, "item": item.body})
-        self._send({"type": "conversation.item.done", "previous_item_id": previous, "item": item.body})
+        self._announce(item, previous)
+
+    def _announce(self, item: Item, previous: str | None) -> None:
+        for type_ in ("conversation.item.added", "conversation.item.done"):
+            self._send({"type": type_, "previous_item_id": previous, "item": item.body})
 
     async def _truncate_item(self, event: Event) -> None:
         where = {name: event.get(name) for name in ("item_id", "content_index", "audio_end_ms")}
@@ -340,7 +342,7 @@ class RealtimeSession:
 
     def _steps(self, request: ResponseRequest) -> Any:
         if request.instructions is not None and (words := words_to_say(request.instructions)) is not None:
-            return _say(words)
+            return say(words)
         session, default = self._session, request.conversation == "auto"
         tools = session.tools if request.tools is None else request.tools
         choice = session.tool_choice if request.tool_choice is None else request.tool_choice
@@ -400,19 +402,3 @@ class RealtimeSession:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-
-
-def _message(item_id: str, role: str, content: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": item_id,
-        "object": "realtime.item",
-        "type": "message",
-        "status": "completed",
-        "role": role,
-        "content": [content],
-    }
-
-
-async def _say(words: str) -> Any:
-    step: Step = Speak(words)
-    yield step
