@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import logging
 import random
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from phoneagent.cli import main
 from phoneagent.simulate.fake_twilio import FakeTwilio
 from phoneagent.simulate.scripted_model import ScriptedModel
 
-ROOT = Path(__file__).parents[2]
 NUMBER, HERE, OLD = "+15550100", "https://voice.example.com", "https://old.example.com/voice"
 
 
@@ -31,27 +31,32 @@ class Terminal:
             "COLUMNS": "200",
             "OPENAI_API_KEY": "sk-1",
             "OPENAI_BASE_URL": model.url,
-            "PATH": os.environ["PATH"],
+            "PHONEAGENT_AGENTS": str(folder / "agents"),
+            "PHONEAGENT_DATA": str(folder / "data"),
             "PHONEAGENT_PUBLIC_URL": HERE,
             "PHONEAGENT_TWILIO_API_URL": twilio.api_url,
-            "PYTHONPATH": str(ROOT),
             "TWILIO_ACCOUNT_SID": twilio.account_sid,
             "TWILIO_AUTH_TOKEN": "12345",
         }
 
     async def type(self, *arguments: str, answer: str = "", **environ: str) -> tuple[int, str, str]:
         """Exit code, output and errors of a command; `answer` is typed in."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "phoneagent", *arguments),
-            cwd=self.folder,
-            env=self.environ | environ,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        # in a thread, for the command has an event loop of its own, and Twilio and the model are on this one
+        run = await asyncio.to_thread(
+            CliRunner().invoke, main, arguments, input=answer, env=self.environ | environ, prog_name="phoneagent"
         )
-        output, errors = await asyncio.wait_for(process.communicate(answer.encode()), 60)
-        assert process.returncode is not None
-        return process.returncode, output.decode(), errors.decode()
+        return run.exit_code, run.stdout, run.stderr
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    logging.getLogger("uvicorn.access").disabled = False
 
 
 @pytest.fixture
