@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from phoneagent.core.agents import HttpTool, ToolSpec
+from phoneagent.core.agents import HttpTool, ToolPolicy, ToolSpec
 from phoneagent.tools import http_answer, tool_secrets
 from phoneagent.tools.addresses import ForbiddenAddressError, Resolve, guard
 from phoneagent.tools.function import Call, ToolError
@@ -31,8 +30,8 @@ _CONNECT_S = 2.0  # to one of the addresses of a host
 class HttpTools:
     """Makes tools of the HTTP requests that agent files declare, and keeps their connections.
 
-    `secrets` are the values of `${NAME}` in headers. `timeout_s` is for a whole run: looking up the host, redirects
-    and reading included. `ssl_context` and `resolve`: None for the system's.
+    `secrets` are the values of `${NAME}` in headers. `timeout_s` is for a whole run, looking up the host, redirects and
+    reading included, if the agent file says nothing else; the toolbox sees to it. `ssl_context`: None for the system's.
     """
 
     def __init__(
@@ -71,13 +70,12 @@ class HttpTools:
         schema = closed(declared.parameters)
         used = set(tool_secrets.references(declared.headers.values()))
         return _HttpRunnable(
-            spec=ToolSpec(name, declared.description, schema),
+            spec=ToolSpec(name, declared.description, schema, ToolPolicy(timeout_s=self._timeout_s)),
             declared=declared,
             arguments=Arguments(schema),
             headers=headers,
             secrets=tuple(value for key, value in self._secrets.items() if key in used),
             client=self._anywhere if declared.allow_private else self._public,
-            timeout_s=self._timeout_s,
         )
 
     async def close(self) -> None:
@@ -90,7 +88,7 @@ def _client(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=transport,
         trust_env=False,
-        timeout=httpx.Timeout(None, connect=_CONNECT_S),  # a run has one for all that it does
+        timeout=httpx.Timeout(None, connect=_CONNECT_S),  # the toolbox limits a run
         headers={"User-Agent": "phoneagent", "Accept": "application/json, text/*;q=0.9", "Accept-Encoding": "gzip"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one call's are none of another's business
     )
@@ -104,20 +102,15 @@ class _HttpRunnable:
     headers: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     client: httpx.AsyncClient
-    timeout_s: float
 
     async def run(self, arguments: str, call: Call) -> Any:
         """What of the answer the agent file asks for."""
         request = self._request(self.arguments.parse(arguments), call)
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return await self._answer(request)
+            return await self._answer(request)
         except ForbiddenAddressError as error:
             self._log("http tool's host is not on the public internet, and allow_private is not set", error)
             raise ToolError("The service is at an address that is not allowed.") from None
-        except TimeoutError as error:
-            self._log("http tool's service did not answer in time", error)
-            raise ToolError("The service took too long. It may have done its work.", ran=True) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, OSError) as error:
             self._log("http tool's service can't be reached", error)
             raise ToolError("The service can't be reached.") from None

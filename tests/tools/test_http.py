@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from phoneagent.core.agents import Agent, HttpTool
-from phoneagent.tools import Call, ToolError
+from phoneagent.tools import Call, Toolbox, ToolError
 from phoneagent.tools.http import HttpTools
 from phoneagent.tools.http_answer import MAX_BYTES
 from phoneagent.tools.runnable import BadArgumentsError
@@ -37,7 +37,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 async def tools() -> AsyncIterator[HttpTools]:
-    http = HttpTools({"SHOP_TOKEN": SECRET}, timeout_s=2.0, ssl_context=trusting(), resolve=names())
+    http = HttpTools({"SHOP_TOKEN": SECRET}, ssl_context=trusting(), resolve=names())
     yield http
     await http.close()
 
@@ -164,20 +164,23 @@ async def test_an_answer_without_an_end_is_given_up(ask: Ask):
 
 
 async def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_work(network: Network):
-    http = HttpTools({}, timeout_s=0.05, ssl_context=trusting(), resolve=names())
     never = asyncio.Event()
 
     async def silent(request: Received) -> bytes:
         await never.wait()
         return b""
 
+    toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.05, ssl_context=trusting(), resolve=names()))
+    agent = Agent("ada", tools=("ping",), http_tools={"ping": PING})
     async with serving(silent, tls=True) as server:
         network.port = server.port
-        with pytest.raises(ToolError, match="took too long") as raised:
-            await run(http, PING)
-        never.set()
-    assert raised.value.ran
-    await http.close()
+        result = await toolbox.run("ping", "{}", replace(CALL, agent=agent))
+        assert len(server.received) == 1
+    assert '"error":"timeout"' in result.output.replace(" ", "")
+    assert result.ran
+    patient = replace(agent, tool_options={"ping": {"timeout_s": 30}})
+    assert [toolbox.policies(who)["ping"].timeout_s for who in (agent, patient)] == [0.05, 30]
+    await toolbox.close()
 
 
 async def test_a_name_server_that_hangs_is_given_up(network: Network):
@@ -185,10 +188,10 @@ async def test_a_name_server_that_hangs_is_given_up(network: Network):
         await asyncio.Event().wait()
         return ()
 
-    http = HttpTools({}, timeout_s=0.05, ssl_context=trusting(), resolve=hanging)
-    with pytest.raises(ToolError, match="took too long"):
-        await run(http, PING)
-    await http.close()
+    toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.05, ssl_context=trusting(), resolve=hanging))
+    agent = Agent("ada", tools=("ping",), http_tools={"ping": PING})
+    assert '"timeout"' in (await toolbox.run("ping", "{}", replace(CALL, agent=agent))).output
+    await toolbox.close()
 
 
 async def test_a_service_that_can_not_be_reached_has_done_nothing(tools: HttpTools, network: Network):
@@ -291,7 +294,7 @@ async def test_a_redirect_is_followed_where_the_file_allows_it(tools: HttpTools,
 
 
 async def test_headers_go_to_no_other_origin(network: Network):
-    http = HttpTools({"SHOP_TOKEN": SECRET}, ssl_context=trusting(), resolve=names(), timeout_s=2.0)
+    http = HttpTools({"SHOP_TOKEN": SECRET}, ssl_context=trusting(), resolve=names())
     declared = replace(MOVED, method="POST", body={"a": 1}, headers={"X-Key": "${SHOP_TOKEN}", "Authorization": "a"})
     async with serving(moving(f"https://{HOST}:8443/b", 307), tls=True) as server:
         network.port = server.port
