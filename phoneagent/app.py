@@ -104,7 +104,7 @@ def read_agents(settings: Settings) -> Agents:
 def _tool_problems(agent: Agent) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What is wrong with the tools that an agent file declares, beyond their form."""
     for name, declared in agent.http_tools.items():
-        path = ("tools", agent.tools.index(name), name, "http")
+        path = ("tools", name, "http")
         yield from ((path, problem) for problem in http_problems(declared))
     for name, server in agent.mcp.items():
         yield from ((("mcp", name), problem) for problem in mcp_problems(server))
