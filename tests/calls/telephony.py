@@ -66,7 +66,7 @@ async def scene(folder: Path, front_matter: str, **settings: str) -> AsyncIterat
     model = ScriptedModel(answers)
     async with (
         model,
-        FakeTwilio(rng=random.Random(1), auth_token=AUTH_TOKEN, speed=10, speak=tone) as twilio,
+        FakeTwilio(rng=random.Random(1), auth_token=AUTH_TOKEN, speed=20, speak=tone) as twilio,
         serving(
             folder,
             model,

@@ -179,7 +179,7 @@ async def test_a_person_who_can_not_be_called_is_told_of_to_the_agent(tmp_path: 
         assert "could not be reached" in answered(session)["result"]
 
 
-@pytest.mark.parametrize("how", [WARM, COLD])
+@pytest.mark.parametrize("how", [WARM, COLD], ids=["warm", "cold"])
 async def test_a_caller_who_can_not_be_moved_stays_with_the_agent(tmp_path: Path, how: str):
     async with scene(tmp_path, how) as s:
         s.twilio.answers(HUMAN, Person(gather=Keys("1")))
