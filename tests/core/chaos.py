@@ -108,6 +108,7 @@ class Session:
     number: int
     ready: bool = False
     alive: bool = True  # until it has ended or was replaced; nothing comes of it then
+    expired: bool = False  # it has said that it is about to end
     active: set[str] = field(default_factory=set)
     asked: bool = False
     called: dict[str, on.ToolCalled] = field(default_factory=dict)

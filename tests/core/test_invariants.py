@@ -65,6 +65,8 @@ class Watched:
                 session.ready = session.alive
             case on.SessionEnded():
                 session.alive = False
+            case on.SessionErrored(problem) if problem.code == "session_expired":
+                session.expired = True
             case on.ResponseStarted(response_id):
                 session.active.add(response_id)
                 session.asked = False
@@ -188,7 +190,8 @@ class Watched:
                 chaos.running.discard(tool_call_id)
             case do.SendToolOutput(tool_call_id):
                 assert tool_call_id in session.called, "a session learns of its own tool calls only"
-                session.posted.add(tool_call_id)
+                if session.called[tool_call_id].name != "end_call":  # of which nobody waits to speak
+                    session.posted.add(tool_call_id)
                 session.unanswered.discard(session.in_call(tool_call_id))
             case do.AnswerApproval(_, True):
                 assert isinstance(event, on.ApprovalRequested)
@@ -201,7 +204,8 @@ class Watched:
         session = self.session
         match command:
             case do.OpenSession():
-                assert session.ready or not session.alive, "one session is opened at a time"
+                over = session.expired or not session.alive
+                assert session.ready or over, "one session is opened at a time"
                 self.chaos.session = Session(session.number + 1)
             case do.CloseSession():
                 session.ready = session.alive = False
