@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from phoneagent.core.agents import HttpTool, ToolPolicy, ToolSpec
+from phoneagent.core.secrets import filled
 from phoneagent.tools import http_answer, tool_secrets
 from phoneagent.tools.addresses import ForbiddenAddressError, Resolve, guard
 from phoneagent.tools.function import Call, ToolError
@@ -64,17 +65,16 @@ class HttpTools:
     def _make(self, name: str, declared: HttpTool) -> _HttpRunnable:
         if found := problems(declared, self._secrets):
             raise ValueError("; ".join(found))
-        headers = tool_secrets.filled(declared.headers, self._secrets)
+        headers = {key: filled(text, self._secrets) for key, text in declared.headers.items()}
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise ValueError("headers: a secret has characters that no header may have")
         schema = closed(declared.parameters)
-        used = set(tool_secrets.references(declared.headers.values()))
         return _HttpRunnable(
             spec=ToolSpec(name, declared.description, schema, ToolPolicy(timeout_s=self._timeout_s)),
             declared=declared,
             arguments=Arguments(schema),
             headers=headers,
-            secrets=tuple(value for key, value in self._secrets.items() if key in used),
+            secrets=tuple(self._secrets[secret] for secret in tool_secrets.named(declared.headers.values())),
             client=self._anywhere if declared.allow_private else self._public,
         )
 

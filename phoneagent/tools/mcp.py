@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from phoneagent.core.agents import Agent, McpServer, ToolPolicy, ToolSpec
+from phoneagent.core.secrets import filled
 from phoneagent.tools import mcp_transport, tool_secrets
 from phoneagent.tools.addresses import Resolve
 from phoneagent.tools.function import Call
@@ -118,20 +119,23 @@ class McpServers:
         return tools, missed
 
     def _runnable(self, name: str, server: McpServer, tool: Offered, connection: Connection) -> Runnable:
-        used = tool_secrets.references((*server.env.values(), *server.headers.values()))
+        used = tool_secrets.named((*server.env.values(), *server.headers.values()))
         spec = ToolSpec(name, tool.description, tool.schema, ToolPolicy(confirm=server.confirm))
         return _McpRunnable(spec, tool, connection, tuple(self._secrets[secret] for secret in used))
 
     def _dial(self, server: McpServer) -> Dial:
         if server.command is not None:
-            command, env = server.command, tool_secrets.filled(server.env, self._secrets)
+            command, env = server.command, self._filled(server.env)
             return lambda on_end: mcp_transport.program(command, env, on_end)
         assert server.url is not None  # see `problems`
-        url, headers = server.url, tool_secrets.filled(server.headers, self._secrets)
+        url, headers = server.url, self._filled(server.headers)
         allowed = None if server.allow_private else self._resolve
         return lambda on_end: mcp_transport.remote(
             url, headers, timeout_s=self._patience.connect_s, ssl_context=self._ssl_context, resolve=allowed
         )
+
+    def _filled(self, texts: Mapping[str, str]) -> dict[str, str]:
+        return {name: filled(text, self._secrets) for name, text in texts.items()}
 
 
 def problems(server: McpServer, secrets: Collection[str] | None = None) -> list[str]:

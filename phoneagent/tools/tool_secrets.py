@@ -1,33 +1,23 @@
-"""`${NAME}` in what an agent file declares: secrets of the service that its operator lets agents use."""
+"""The secrets that tools are given by `${NAME}`: that they are there, and that they don't come back."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-_REFERENCE = re.compile(r"\$\{(\w*)\}", re.ASCII)
+from phoneagent.core.secrets import UnknownSecretError, secrets_in
+
 _SHORTEST_HIDDEN = 6  # shorter, it would be found in what has nothing to do with it
 
 
-def references(texts: Iterable[str]) -> Iterator[str]:
-    """The names that the texts refer to."""
-    for text in texts:
-        yield from _REFERENCE.findall(text)
+def named(texts: Iterable[str]) -> Iterator[str]:
+    """The names of the secrets that the texts hold, each once."""
+    return iter(dict.fromkeys(name for text in texts for name in secrets_in(text)))
 
 
 def unknown(texts: Iterable[str], names: Collection[str]) -> list[str]:
-    """What is wrong with the references in the texts: a line for each name that is not among `names`."""
-    return [
-        f"${{{name}}} is not among the variables that PHONEAGENT_TOOL_SECRETS lists"
-        for name in dict.fromkeys(references(texts))
-        if name not in names
-    ]
-
-
-def filled(texts: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """The texts with their references replaced by the secrets, all of which must be known."""
-    return {key: _REFERENCE.sub(lambda found: secrets[found[1]], text) for key, text in texts.items()}
+    """A line for each secret in the texts that is not among `names`."""
+    return [str(UnknownSecretError(name)) for name in named(texts) if name not in names]
 
 
 def hidden(value: Any, secrets: Iterable[str]) -> Any:

@@ -1,48 +1,72 @@
-"""The example of docs/tools.md does what the page says."""
+"""The examples of docs/tools.md for tools that are not Python functions do what the page says."""
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from pathlib import Path
-from typing import Any
 
-from phoneagent.core.agents import Agent, Filler, Line, ToolPolicy
-from phoneagent.tools import Call, Toolbox, Workers, load_tools
-from phoneagent.tools.builtin import BUILTIN
+import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text(encoding="utf-8")
+from phoneagent.agents.directory import AgentDirectory
+from phoneagent.core.agents import Agent
+from phoneagent.tools import Call, Toolbox
+from phoneagent.tools.http import HttpTools
+from phoneagent.tools.mcp import McpServers
+from tests.house.tree import ROOT
+from tests.tools.web import answer, names, serving, trusting, watched
 
-
-async def test_the_example_runs(tmp_path: Path):
-    (tmp_path / "clinic.py").write_text(re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0])
-    loaded = load_tools(tmp_path)
-    assert loaded.problems == ()
-    workers = Workers(tmp_path, loaded.tools)
-    toolbox = Toolbox(workers.tools, workers=workers)
-    agent = Agent("ada", tools=("book_appointment", "look_up_caller"))
-    assert toolbox.policies(agent)["book_appointment"] == ToolPolicy(
-        5, Filler(Line("One moment, I am looking.")), side_effects=True
-    )
-    notes: dict[str, Any] = {}
-
-    async def run(name: str, key: str, **arguments: str) -> Any:
-        call = Call("CA1", "+15550199", "+15550100", agent, key, notes)
-        return json.loads((await toolbox.run(name, json.dumps(arguments), call)).output)
-
-    await toolbox.start()
-    try:
-        assert await run("look_up_caller", "0") == {"result": "Ada Lovelace, last seen in May"}
-        for key in ("1", "1", "2"):
-            answer = await run("book_appointment", key, day="monday", reason="A cough")
-            assert answer == {"result": {"booked": "monday"}}
-        full = await run("book_appointment", "3", day="monday", reason="A cough")
-        assert full == {"error": "failed", "message": "There is nothing left on monday."}
-        assert notes == {"appointment": "monday"}
-    finally:
-        await toolbox.close()
+PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 
 
-def test_every_built_in_tool_is_explained():
-    explained = set(re.findall(r"^\| `(\w+)[`(]", PAGE.partition("## Built-in tools")[2], re.MULTILINE))
-    assert explained == {*BUILTIN, "look_up_caller"}
+def example(section: str, language: str) -> str:
+    text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    found = re.search(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def agent_of(folder: Path, front: str) -> Agent:
+    (folder / "ada.md").write_text(f'---\nnumbers: ["+15550100"]\n{front}---\nYou are Ada.\n')
+    directory = AgentDirectory(folder, tools={"end_call"})
+    assert directory.problems == ()
+    agent = directory.by_name("ada")
+    assert agent is not None
+    return agent
+
+
+def call_of(agent: Agent) -> Call:
+    return Call("CA1", "+15550199", "+15550100", agent, "CA1/call_1")
+
+
+async def test_the_http_tool_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    agent = agent_of(tmp_path, example("HTTP tools", "yaml"))
+    secrets = {"SHOP_TOKEN": "s3cr3t-0123456789"}
+    toolbox = Toolbox({}, http=HttpTools(secrets, ssl_context=trusting(), resolve=names()))
+    network = watched(monkeypatch)
+    order = {"status": "shipped", "delivery": {"day": "Monday", "by": "bike"}, "price": 12}
+    async with serving(lambda request: answer(order), tls=True) as server:
+        network.port = server.port
+        result = await toolbox.run("order_status", '{"order": "A1234"}', call_of(agent))
+        refused = await toolbox.run("order_status", '{"order": "../admin"}', call_of(agent))
+    [request] = server.received
+    assert (request.method, request.path) == ("GET", "/orders/A1234?lang=en")
+    assert request.headers["authorization"] == "Bearer s3cr3t-0123456789"
+    assert result.output.replace(" ", "") == '{"result":{"status":"shipped","arrives":"Monday"}}'
+    assert "bad_arguments" in refused.output
+    await toolbox.close()
+
+
+async def test_the_mcp_server_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "crm_server.py").write_text(example("MCP servers", "python"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agents").mkdir()
+    agent = agent_of(tmp_path / "agents", example("MCP servers", "yaml").replace("[python,", f"[{sys.executable},"))
+    servers = McpServers({"CRM_TOKEN": "s3cr3t-0123456789"})
+    toolbox = Toolbox({}, mcp=servers)
+    await servers.refresh([agent])
+    assert servers.problems == []
+    assert [spec.name for spec in toolbox.specs(agent)] == ["end_call", "crm_find_customer"]
+    result = await toolbox.run("crm_find_customer", '{"number": "+15550199"}', call_of(agent))
+    assert result.output.replace(" ", "") == '{"result":{"number":"+15550199","name":"AdaLovelace"}}'
+    await toolbox.close()
