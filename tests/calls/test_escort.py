@@ -222,8 +222,41 @@ async def test_a_person_who_is_called_after_it_was_given_up_is_let_go():
     assert (world.dialled, world.human) == (1, "gone")
 
 
+@pytest.mark.parametrize("came", ["unsure", "refused"])
+async def test_a_person_is_let_go_of_until_they_are_gone(came: str):
+    world = world_of(1, **CALM)
+    tries: list[float] = []
+    dismiss, loop = world.dismiss, asyncio.get_running_loop()
+
+    def fails_at_first(done: Callable[[str], None]) -> None:
+        tries.append(loop.time())
+        done(came) if len(tries) < 3 else dismiss(done)
+
+    world.dismiss = fails_at_first  # type: ignore[method-assign]
+    _, escort, _ = begun(world, "warm")
+    await asyncio.sleep(1)
+    escort.receive(Event.GIVEN_UP)
+    await asyncio.sleep(100)
+    assert [round(later - tries[0]) for later in tries] == [0, 2, 7]
+    assert world.human == "gone"
+
+
+async def test_a_person_who_is_gone_is_let_alone():
+    world = world_of(1, **CALM)
+    tries: list[Callable[[str], None]] = []
+    world.dismiss = tries.append  # type: ignore[method-assign]
+    _, escort, _ = begun(world, "warm")
+    await asyncio.sleep(1)
+    escort.receive(Event.GIVEN_UP)
+    await asyncio.sleep(1)
+    tries[0]("gone")
+    await asyncio.sleep(100)
+    assert len(tries) == 1
+
+
 async def test_a_stream_that_ends_without_a_question_is_looked_after_soon():
     world = world_of(1, **CALM)
+    world.redirect = lambda tag, done: None  # type: ignore[method-assign]  # Twilio does not answer
     _, _, call = begun(world, "cold")
     world.tells_status = False
     world.caller_hangs_up()

@@ -74,8 +74,8 @@ class World:
             self.later(self._delay(), lambda: done("refused"))
         elif luck < self.chances.refused + fails:  # before the effect
             self.later(10, lambda: done("unsure"))
-        elif luck < self.chances.refused + 2 * fails:  # after it
-            self.later(self._delay(), effect)
+        elif luck < self.chances.refused + 2 * fails:  # after it, which may take its time
+            self.later(self.chance.choice([self._delay(), self.chance.uniform(0, 9.9)]), effect)
             self.later(10, lambda: done("unsure"))
         else:
             self.later(self._delay(), lambda: self._answer(effect, done))
