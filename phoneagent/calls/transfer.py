@@ -299,6 +299,7 @@ class Escort:
             case State.MEETING if person is not None:
                 return EnterRoom(self._id, person.limit_s)
             case _:
+                self._give_up_moving()  # the caller has come by another way
                 return self._stream() if self._settled else Wait()
 
     def _persons_document(self, goodbye: str | None = None) -> Document:

@@ -192,7 +192,7 @@ async def test_of_1000_random_calls_none_leaves_a_caller_alone(way: str, runs: i
         assert world.dialled <= 1, story
         assert world.humans_met <= 1, story
         assert world.human in ("none", "gone"), story
-        assert world.silent_s <= 12, story
+        assert world.silent_s <= 25, story  # two requests that time out, one after the other
         assert world.music_s <= 45, story
         if world.caller == "gone":
             assert call.over, story
