@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -132,7 +133,12 @@ async def test_a_program_that_dies_is_started_again_and_its_tools_say_so_meanwhi
     assert not raised.value.ran
     assert servers.tools(agent).keys() == tools.keys()  # the model goes on to know them
     await eventually(lambda: not servers.problems)
-    assert await run(tools, "shop_pid") != first
+    second = await run(tools, "shop_pid")
+    assert second != first
+    os.kill(int(second), signal.SIGKILL)  # while nobody waits for it
+    await eventually(lambda: servers.problems == ["ada: mcp.shop: has ended"])
+    await eventually(lambda: not servers.problems)
+    assert await run(tools, "shop_pid") != second
 
 
 async def test_a_server_that_can_not_be_used_says_why(caplog: pytest.LogCaptureFixture):
@@ -338,7 +344,7 @@ async def test_what_the_agents_no_longer_name_is_let_go_and_what_has_changed_is_
 @pytest.mark.parametrize(
     ("answered", "problem"),
     [
-        (answer(b" " * 2_000_000), "refuses the connection"),
+        (answer(b" " * 2_000_000), "refuses the connection: Failed to parse JSON response: the answer is too long"),
         (answer({}, Content_Encoding="gzip"), "failed (RemoteProtocolError)"),
         (answer("hello", kind="text/html"), "refuses the connection: Unexpected content type: text/html"),
         (answer({}, 401), "refuses the connection: Server returned an error response"),
