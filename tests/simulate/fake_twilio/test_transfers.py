@@ -183,6 +183,21 @@ async def test_two_calls_meet_in_a_conference():
         assert {form["FriendlyName"] for form in told} == {"room-1"}
 
 
+async def test_who_comes_first_waits_with_music_and_decides_where_callbacks_go():
+    second = ROOM.replace('"/room"', '"/another-room"')
+    async with telephony({"/incoming": ROOM, "/human": second}) as (twilio, service):
+        twilio.answers(HUMAN, Person())
+        client = client_of(twilio)
+        caller = twilio.phone.dial(OURS, [])
+        await caller.until(lambda record: record.hearing == ("music",))
+        url = f"{service.url}/human"
+        await ask(lambda: client.calls.create(to=HUMAN, from_=OURS, url=url))
+        await caller.until(talks_to(HUMAN))
+        await twilio.settled()
+        assert len(service.asked("/room")) == 3
+        assert not service.asked("/another-room")
+
+
 async def test_who_is_left_behind_in_a_conference_hears_nothing():
     async with telephony({"/incoming": WAITING, "/human": ROOM}) as (twilio, service):
         twilio.answers(HUMAN, Person(hangs_up_after_s=1))
