@@ -102,7 +102,7 @@ class Tooling:
         self._calls.begin(run.tool_call_id, run.response_id)
         if self._call.away:
             return self._done(run, _CALLER_AWAY, ran=False)
-        if policy.side_effects and (first := self._deeds.get(wanted)) is not None:
+        if (first := self._deeds.get(wanted)) is not None:
             if first.output is None:
                 first.shared_by.append(run)
                 return NOTHING

@@ -276,6 +276,19 @@ def test_a_remote_tool_that_never_ends_is_given_up():
     assert without_reports(call.happens(on.RemoteToolEnded("m1"))) == ()
 
 
+def test_so_is_the_next_one_in_its_own_time():
+    call = TestCall()
+    for n in range(2):
+        call.at(n * 5.0)
+        call.responds(f"r{n}")
+        call.happens(on.RemoteToolStarted(f"r{n}", f"m{n}"))
+        call.response_ends(f"r{n}")
+    for n in range(2):
+        assert call.at(30.0 + n * 5.0) == (ASK,)
+        call.responds(f"s{n}")
+        call.response_ends(f"s{n}")
+
+
 def test_a_remote_tool_needs_to_be_the_agents():
     call = TestCall(QUIET, crm_find=ToolPolicy())
     assert call.happens(on.ApprovalRequested("q1", "crm_find", "{}")) == (do.AnswerApproval("q1", True, None),)
