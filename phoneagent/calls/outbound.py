@@ -230,7 +230,7 @@ class Dialer:
         await asyncio.sleep(wait_s)
         self._waiting -= 1
         dial = self._ledger.get(dial_id)
-        if dial is None or dial.over or self._resting():
+        if dial is None or dial.state != "pending" or self._resting():
             return
         now = self._clock()
         if now - dial.created > timedelta(seconds=self._timing.patience_s):

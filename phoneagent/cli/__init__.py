@@ -17,6 +17,7 @@ from phoneagent import __version__, telemetry
 from phoneagent.agents.check import describe
 from phoneagent.agents.schema import json_schema
 from phoneagent.cli.numbers import dev, doctor, numbers
+from phoneagent.cli.outbound import call, keys
 from phoneagent.prices import PricesError
 from phoneagent.settings import Settings, SettingsError, load
 from phoneagent.simulate.audio import ClipError
@@ -55,6 +56,8 @@ def main() -> None:
 main.add_command(dev)
 main.add_command(numbers)
 main.add_command(doctor)
+main.add_command(call)
+main.add_command(keys)
 
 
 @main.command()
