@@ -183,7 +183,7 @@ def _reason(error: BaseException) -> str:
         case MCPError():
             return f"broke off{last_words}"
         case FileNotFoundError() | PermissionError() as cause:
-            return f"can't be started: {cause.strerror}: {cause.filename}"
+            return f"can't be started: {cause.strerror}{last_words}"
         case cause:
             return f"failed ({type(cause).__name__}){last_words}"
 

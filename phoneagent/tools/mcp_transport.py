@@ -37,6 +37,9 @@ async def program(
         try:
             async with stdio_client(parameters, errlog=writable) as streams, _noticing(streams, on_end) as noticed:
                 yield noticed
+        except (FileNotFoundError, PermissionError) as error:
+            error.add_note(command[0])  # uvloop does not say
+            raise
         except Exception as error:
             if line := last_words.line:
                 error.add_note(line)
