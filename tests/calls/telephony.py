@@ -37,7 +37,7 @@ class Scene:
     async def call(self, *first: Step) -> FakeCall:
         """A caller who stays on the line; `first` is the model's first response, a transfer if nothing else."""
         caller = self.twilio.phone.dial(NUMBER, [Silence(30)])
-        await caller.until(lambda record: record.streams and record.streams[0].playout is not None)
+        await caller.until(lambda record: record.streams)
         session = await self.model.session()
         await session.received("session.update")
         session.emit(*response(*(first or (TRANSFER,))))
@@ -54,9 +54,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, front_matter: str, **settings: str) -> AsyncIterator[Scene]:
-    """The agent says one thing whenever it is asked to speak."""
-    write_agent(folder, f"greeting: none\nidle: none\n{front_matter}")
+async def scene(folder: Path, front_matter: str | None, **settings: str) -> AsyncIterator[Scene]:
+    """The agent says one thing whenever it is asked to speak. Without `front_matter` its file is there already."""
+    if front_matter is not None:
+        write_agent(folder, f'numbers: ["{NUMBER}"]\ngreeting: none\nidle: none\n{front_matter}')
     answers = [
         expect("response.create").then(
             *response(Speech("Well.", ms=200, item_id=f"item_agent_{n}"), response_id=f"resp_{n}")
@@ -70,9 +71,7 @@ async def scene(folder: Path, front_matter: str, **settings: str) -> AsyncIterat
         serving(
             folder,
             model,
-            PHONEAGENT_TWILIO_API_URL=twilio.api_url,
-            TWILIO_ACCOUNT_SID=twilio.account_sid,
-            **settings,
+            **{"PHONEAGENT_TWILIO_API_URL": twilio.api_url, "TWILIO_ACCOUNT_SID": twilio.account_sid} | settings,
         ) as service,
     ):
         twilio.serves(service.url)

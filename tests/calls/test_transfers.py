@@ -1,6 +1,8 @@
 """Whole calls in which the caller is transferred: told by what each party hears, and by what the model is told."""
 
 import asyncio
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.calls.service import NUMBER
 from tests.calls.telephony import BRIEFING, COLD, HUMAN, TRANSFER, WARM, answered, company, hears, scene, told
 from tests.calls.test_switchboard import webhook
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "transfers.md"
 TALKING = hears("people", HUMAN)
 STREAMED_AGAIN = lambda record: len(record.streams) == 2  # noqa: E731
 
@@ -232,3 +235,19 @@ async def test_the_carriers_requests_for_another_call_get_nothing(tmp_path: Path
         assert "<Gather" not in await webhook(s.service, path, CallSid="CA" + "9" * 32)
         assert "<Gather" in await webhook(s.service, path, CallSid=human.sid)
         assert "<Gather" not in await webhook(s.service, "/transfer-human?transfer=guessed", CallSid=human.sid)
+
+
+# The document's example
+
+
+async def test_the_example_of_the_document_transfers_calls(tmp_path: Path):
+    [example] = re.findall(r"```markdown\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "ada.md").write_text(example)
+    dentist = ToolCall("transfer_call", json.dumps({"to": "dentist", "briefing": BRIEFING}))
+    async with scene(tmp_path, None) as s:
+        s.twilio.answers("+15550112", Person(gather=Keys("1")))
+        caller = await s.call(dentist)
+        await caller.until(hears("people", "+15550112"))
+        caller.hang_up()
+        assert (await s.record()).reason == "dentist"
