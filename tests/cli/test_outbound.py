@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import shlex
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +16,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from phoneagent.agents.directory import AgentDirectory
 from phoneagent.cli import main
 from phoneagent.simulate.fake_twilio import Busy, FakeTwilio, Fault, NoAnswer, Person, Unreachable, Voicemail
 from phoneagent.simulate.realtime_events import Speech, response
 from phoneagent.simulate.scripted_model import ScriptedModel, expect
 from phoneagent.store import open_store
 from tests.calls.service import AUTH_TOKEN, NUMBER, serving, tone, write_agent
+from tests.house.tree import ROOT
 
 ADA = "+12125550123"
 SALES = "tools: [end_call]\ngreeting: Hello.\nidle: none"
@@ -34,6 +37,7 @@ class Desk:
     url: str
     twilio: FakeTwilio
     model: ScriptedModel
+    agents: AgentDirectory
 
     async def type(self, *arguments: str, **environ: str) -> tuple[int, list[str], str]:
         """Exit code, lines and errors of a command, which has a thread and a loop of its own."""
@@ -56,7 +60,12 @@ class Desk:
 @asynccontextmanager
 async def desk(folder: Path, front_matter: str = SALES, **settings: str) -> AsyncIterator[Desk]:
     write_agent(folder, front_matter, "sales", "You sell to {{var.name}}.")
-    says = [expect("response.create").then(*response(Speech("Hello.", ms=100)))]
+    says = [
+        expect("response.create").then(
+            *response(Speech("Hello.", ms=100, item_id=f"item_agent_{n}"), response_id=f"resp_{n}")
+        )
+        for n in range(3)
+    ]
     async with (
         ScriptedModel(says) as model,
         FakeTwilio(rng=random.Random(1), auth_token=AUTH_TOKEN, speed=20, speak=tone) as twilio,
@@ -71,7 +80,7 @@ async def desk(folder: Path, front_matter: str = SALES, **settings: str) -> Asyn
     ):
         twilio.serves(service.url)
         twilio.number(NUMBER)
-        yield Desk(folder, service.url, twilio, model)
+        yield Desk(folder, service.url, twilio, model, service.agents.directory)
 
 
 async def test_the_agent_calls_and_talks_to_whom_it_was_told_of(tmp_path):
@@ -110,6 +119,8 @@ async def test_a_machine_hears_the_message_after_the_beep(tmp_path):
         at.twilio.answers(ADA, Voicemail(greeting_s=4, hangs_up_after_s=60))
         code, lines, _ = await at.call()
         assert (code, lines[-1]) == (1, "ended: an answering machine answered")
+        [*_, last] = (await at.model.session()).all("response.create")
+        assert "Please call us back." in str(last)
 
 
 async def test_a_machine_is_hung_up_on_if_that_is_wanted(tmp_path):
@@ -208,6 +219,27 @@ async def test_keys_are_made_listed_used_and_revoked(tmp_path):
         assert (code, "revoked" in errors) == (1, True)
         code, _, errors = await at.type("keys", "revoke", "shop")
         assert (code, "phoneagent keys list" in errors) == (1, True)
+
+
+async def test_the_examples_of_the_documentation_work(tmp_path):
+    page = (ROOT / "docs/outbound.md").read_text(encoding="utf-8")
+    agent, command, program = (
+        re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+        for kind in ("markdown", "sh", "python")
+    )
+    async with desk(tmp_path) as at:
+        at.twilio.answers(ADA, Person(hangs_up_after_s=20))
+        (tmp_path / "agents" / "sales.md").write_text(agent)
+        at.agents.reload()
+        assert at.agents.problems == ()
+        code, lines, _ = await at.type(*shlex.split(command)[1:], "--url", at.url)
+        assert (code, lines[-1]) == (0, "ended")
+        _, [key], _ = await at.type("keys", "create", "shop")
+        names: dict[str, Any] = {"URL": at.url, "KEY": key}
+        await asyncio.to_thread(exec, program, names)
+        assert names["dial"]["state"] == "completed"
+        session = at.model.sessions[-1]
+        assert "about the appointment on Friday" in session.all("session.update")[0]["session"]["instructions"]
 
 
 @pytest.mark.parametrize("command", [["call"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"]])
