@@ -14,7 +14,8 @@ Between them stands the real service, so a test of an agent reads like the call 
             await call.ended()
         assert 1000 < truncated["audio_end_ms"] < 3000
 
-docs/testing.md has the whole of it.
+docs/testing.md has the whole of it. `fake_twilio.FakeTwilio` is the account behind the phone: a REST API, people who
+answer numbers, transfers, conferences, callbacks. Both run documents with the same code (`fake_call`, `verbs`).
 
 The phone's wire is a pure state machine, `line.PhoneLine` (with `network.DelayedLine` around it for
 jitter): it is told messages and the time and answers with messages and a deadline, so it also calls in

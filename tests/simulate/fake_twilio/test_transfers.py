@@ -147,6 +147,16 @@ async def test_several_keys_end_with_a_hash_or_with_a_pause():
         assert [form["Digits"] for form in service.asked("/keys")] == ["42", "17"]
 
 
+async def test_so_many_keys_are_enough():
+    document = '<Gather action="/keys" numDigits="2" timeout="600"/>'
+    async with telephony({"/incoming": document, "/keys": "<Hangup/>"}) as (twilio, service):
+        call = twilio.phone.dial(OURS, [], max_s=5)
+        await call.until(lambda record: record.status == "in-progress")
+        call.press("17")
+        await call.ended()
+        assert [form["Digits"] for form in service.asked("/keys")] == ["17"]
+
+
 async def test_two_calls_meet_in_a_conference():
     async with telephony({"/incoming": WAITING, "/human": ENDING, "/left": STREAM}) as (twilio, service):
         twilio.answers(HUMAN, Person())
