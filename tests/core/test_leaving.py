@@ -171,6 +171,18 @@ def test_a_stream_that_takes_the_place_of_another_begins_with_silence():
     assert call.ends() == []
 
 
+def test_the_absence_is_over_when_the_caller_is_back():
+    call = connected(Agent("test", greeting=None, idle=None, limits=Limits(max_minutes=10_000)))
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    call.happens(BACK)
+    call.answers(1.0, "a2", "r2")
+    call.at(20_000.0)
+    assert call.ends() == []
+    call.leaves()
+    assert call.happens(on.CallerGone("completed")) == (do.EndCall("caller_hung_up", "completed"),)
+
+
 # Somebody else has the caller
 
 
@@ -185,6 +197,8 @@ def test_a_caller_who_is_joined_before_the_old_stream_ends_is_away_too():
     call.happens(on.CallerLeaving())
     assert call.happens(on.CallerConnected("reception")) == (do.CloseSession(),)
     assert call.happens(on.StreamEnded()) == ()
+    call.at(1000.0)
+    assert call.ends() == []
 
 
 def test_the_call_that_ends_there_was_transferred():
