@@ -1,0 +1,296 @@
+"""A call whose peers change: another session, another stream, and what the earlier ones still say."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phoneagent import prices
+from phoneagent.agents.directory import AgentDirectory
+from phoneagent.calls.answer import Switchboard
+from phoneagent.calls.control import Control, Switches
+from phoneagent.calls.live import AgentTookOver, Feed, News
+from phoneagent.calls.record import CallRecord
+from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.core import commands as do
+from phoneagent.core import events as on
+from phoneagent.core.agents import Agent, Filler, ToolPolicy, ToolSpec
+from phoneagent.core.costs import Usage
+from phoneagent.core.dials import Dial
+from phoneagent.core.errors import Problem
+from phoneagent.tools import Call, Toolbox, ToolResult
+from phoneagent.twilio.webhook import Connect, IncomingCall, Refuse
+from tests.calls.service import CALLER, NUMBER, write_agent
+
+ADA = Agent("ada", greeting=None, idle=None, tools=("look",), model="gpt-realtime-2.1")
+BILL = Agent("bill", greeting=None, idle=None, voice="cedar", model="gpt-realtime-2.1-mini")
+AUDIO = "/" * 216
+
+
+@dataclass
+class FakeSession:
+    agent: Agent
+    prompt: str
+    receive: Callable[[on.Event], None]
+    sent: list[do.Command] = field(default_factory=list)
+    updates: list[str] = field(default_factory=list)
+    closed: bool = False
+
+    def send(self, command: do.Command) -> None:
+        self.sent.append(command)
+
+    def update(self, agent: Agent, prompt: str, tools: Any) -> None:
+        self.updates.append(agent.name)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeEngine:
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.sessions: list[FakeSession] = []
+
+    def open(self, agent: Agent, prompt: str, tools: Any, receive: Callable[[on.Event], None]) -> FakeSession:
+        self.sessions.append(FakeSession(agent, prompt, receive))
+        return self.sessions[-1]
+
+
+@dataclass
+class FakeLeg:
+    sent: list[do.Command] = field(default_factory=list)
+    closed: bool = False
+
+    def send(self, command: do.Command) -> None:
+        self.sent.append(command)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Look:
+    """A tool that looks until it is told what it sees."""
+
+    spec = ToolSpec("look", "Look.", {"type": "object", "properties": {}}, ToolPolicy(while_running=Filler(None, 100)))
+
+    def __init__(self) -> None:
+        self.sees: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    async def run(self, arguments: str, call: Call) -> object:
+        return await asyncio.shield(self.sees)
+
+
+class OnePhone:
+    """A call with peers of the test's own."""
+
+    def __init__(self) -> None:
+        self.engine, self.look, self.feed = FakeEngine(), Look(), Feed()
+        self.news: list[News] = []
+        self.feed.watch(self.news.append)
+        self.records: list[CallRecord] = []
+        self.runner = CallRunner(
+            CallDetails("CA1", CALLER, NUMBER, ADA, datetime.now(UTC)),
+            lambda agent, tools: f"Be {agent.name}.",
+            self.engine,
+            Toolbox({"look": self.look}),
+            self.feed,
+            prices.load(),
+            lambda call: Control("CA1", CALLER, NUMBER, call, lambda: Connect("t", "", "en"), Switches(None)),  # type: ignore[arg-type]
+            self.records.append,
+            asyncio.get_running_loop().time,
+        )
+        self.leg = FakeLeg()
+        self.caller = self.runner.attach(self.leg)
+        self.session.receive(on.SessionReady())
+        self.caller(on.StreamStarted())
+
+    @property
+    def session(self) -> FakeSession:
+        return self.engine.sessions[-1]
+
+    def calls_tool(self) -> None:
+        for event in (
+            on.ResponseStarted("r1"),
+            on.ToolCalled("r1", "t1", "look", "{}"),
+            on.ResponseEnded("r1", "completed", usage=Usage(text_out=1000)),
+        ):
+            self.session.receive(event)
+
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_nothing_of_a_session_is_told_once_another_has_taken_its_place():
+    phone = OnePhone()
+    first = phone.session
+    phone.runner._do(do.OpenSession(BILL))
+    assert first.closed
+    first.receive(on.SessionEnded(Problem("close:1006")))
+    first.receive(on.ResponseStarted("r9"))
+    assert phone.runner.over is None
+    phone.session.receive(on.SessionReady())
+    assert phone.session.prompt == "Be bill."
+    phone.caller(on.CallerAudio(AUDIO))
+    assert phone.session.sent[-1] == do.AppendAudio(AUDIO)
+    assert do.AppendAudio(AUDIO) not in first.sent
+
+
+async def test_what_a_session_says_while_it_is_being_replaced_is_not_told_either():
+    phone = OnePhone()
+    first = phone.session
+    phone.runner._busy = True  # in the middle of commands
+    first.receive(on.SessionEnded(Problem("close:1006")))
+    phone.runner._do(do.OpenSession(BILL))
+    phone.runner._busy = False
+    phone.runner.receive(on.DigitPressed("1"))
+    assert phone.runner.over is None
+
+
+async def test_a_closed_session_is_sent_nothing():
+    phone = OnePhone()
+    first = phone.session
+    phone.runner._do(do.CloseSession())
+    sent = len(first.sent)
+    phone.caller(on.CallerAudio(AUDIO))
+    assert (first.closed, len(first.sent)) == (True, sent)
+
+
+async def test_the_stop_of_a_stream_that_another_has_replaced_is_no_hang_up():
+    phone = OnePhone()
+    phone.runner.receive(on.CallerLeaving())
+    second = FakeLeg()
+    caller = phone.runner.attach(second)  # before the first has said that it is gone
+    phone.runner.receive(on.CallerReturning("Back."))
+    caller(on.StreamStarted())
+    phone.caller(on.StreamEnded())
+    assert phone.runner.over is None
+    assert phone.runner.streaming
+    caller(on.StreamEnded())
+    assert (phone.runner.over is not None, phone.runner.streaming) == (True, False)
+
+
+async def test_another_agent_is_told_of_and_pays_for_its_own_model():
+    phone = OnePhone()
+    phone.calls_tool()
+    phone.runner._do(do.UpdateSession(replace(BILL, voice="marin")))
+    assert phone.session.updates == ["bill"]
+    assert phone.news[-1] == AgentTookOver("CA1", "bill")
+    phone.caller(on.StreamEnded())
+    [record] = phone.records
+    assert record.took_over == ("bill",)
+    assert record.usage.text_out == 1000
+
+
+async def test_a_tool_that_hands_over_brings_the_agents_policies():
+    phone = OnePhone()
+
+    async def hands_over(name: str, arguments: str, call: Call) -> ToolResult:
+        return ToolResult('{"result":null}', agent=BILL)
+
+    phone.runner._toolbox.run = hands_over  # type: ignore[method-assign]
+    phone.calls_tool()
+    await asyncio.sleep(0.1)
+    for event in (on.ResponseStarted("r2"), on.ResponseEnded("r2", "completed")):  # the announcement
+        phone.session.receive(event)
+    await asyncio.sleep(20)
+    assert phone.runner.agent == BILL
+    assert [session.agent.name for session in phone.engine.sessions] == ["ada", "bill"]
+
+
+async def test_a_tool_that_is_stopped_is_in_the_record():
+    phone = OnePhone()
+    phone.calls_tool()
+    await asyncio.sleep(0.05)
+    phone.runner._do(do.CancelTool("t1"))
+    phone.runner._do(do.CancelTool("t1"))
+    await asyncio.sleep(0.05)
+    phone.look.sees.set_result("too late")
+    await asyncio.sleep(0.05)
+    phone.caller(on.StreamEnded())
+    [record] = phone.records
+    assert [("cancelled" in run.output, run.name) for run in record.tools] == [(True, "look")]
+
+
+async def test_music_fills_the_time_of_a_tool_and_ends_with_it():
+    phone = OnePhone()
+    phone.calls_tool()
+    await asyncio.sleep(2.5)
+    pieces = [command for command in phone.leg.sent if isinstance(command, do.PlayAudio)]
+    assert len(pieces) == 3
+    phone.look.sees.set_result("a door")
+    await asyncio.sleep(0.05)
+    assert phone.leg.sent[-1] == do.ClearPlayout()
+    await asyncio.sleep(3)
+    assert phone.leg.sent[-1] == do.ClearPlayout()
+
+
+# Calls that we place
+
+
+class OneDial:
+    """The dials of one call."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        now = datetime.now(UTC)
+        self.dial = Dial("1", "nonce", "sales", "+15550142", NUMBER, {"name": "Grace"}, now)
+
+    def expected(self, nonce: str, call_sid: str) -> Dial | None:
+        return self.dial if nonce == "nonce" else None
+
+    def status(self, nonce: str, params: Any) -> None:
+        self.told.append((nonce, params["CallStatus"]))
+
+    def machine(self, nonce: str, params: Any) -> None:
+        self.told.append((nonce, params["AnsweredBy"]))
+
+
+def incoming(dial: str | None, sid: str = "1") -> IncomingCall:
+    form = {"CallSid": "CA" + sid * 32, "From": NUMBER, "To": "+15550142", "Direction": "outbound-api"}
+    return IncomingCall.parse(form | ({} if dial is None else {"dial": dial}))
+
+
+async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_of_its_dial(tmp_path: Path):
+    write_agent(tmp_path, "numbers: []\ngreeting: none", name="sales", prompt="Call {{var.name}}.")
+    engine, dials = FakeEngine(), OneDial()
+    switchboard = Switchboard(
+        AgentDirectory(tmp_path / "agents"),
+        engine,
+        Toolbox({}),
+        Feed(),
+        prices.load(),
+        max_calls=10,
+        clock=lambda: datetime.now(UTC),
+        dials=dials,
+        monotonic=asyncio.get_running_loop().time,
+    )
+    assert switchboard.answer(incoming("guessed")) == Refuse("rejected")
+    assert engine.sessions == []
+    assert isinstance(switchboard.answer(incoming("nonce")), Connect)
+    assert engine.sessions[0].prompt == "Call Grace."
+    call_sid = incoming(None).call_sid
+    assert switchboard.is_live(call_sid)
+    switchboard.machine({"CallSid": call_sid, "AnsweredBy": "machine_start", "dial": "nonce"})
+    switchboard.machine_answered(call_sid, None)
+    assert not switchboard.is_live(call_sid)
+    switchboard.status({"CallSid": call_sid, "CallStatus": "completed", "dial": "nonce"})
+    assert dials.told == [("nonce", "machine_start"), ("nonce", "completed")]
+
+
+async def test_without_a_dialer_none_of_our_calls_is_answered(tmp_path: Path):
+    write_agent(tmp_path)
+    switchboard = Switchboard(
+        AgentDirectory(tmp_path / "agents"),
+        FakeEngine(),
+        Toolbox({}),
+        Feed(),
+        prices.load(),
+        max_calls=10,
+        clock=lambda: datetime.now(UTC),
+    )
+    assert switchboard.answer(incoming("nonce")) == Refuse("rejected")
