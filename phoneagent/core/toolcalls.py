@@ -24,13 +24,11 @@ class ToolCalls:
         """Note a call."""
         self._open[tool_call_id] = response_id
 
-    def finish(self, tool_call_id: str, *, silent: bool = False) -> bool:
-        """Note that the output of a call is posted; `silent`: nobody need speak of it. False if it was not open."""
+    def finish(self, tool_call_id: str, *, silent: bool = False) -> None:
+        """Note that the output of a call is posted; `silent`: nobody need speak of it."""
         response_id = self._open.pop(tool_call_id, None)
-        if response_id is None:
-            return False
-        self._posted[response_id] = self._posted.get(response_id, False) or not silent
-        return True
+        if response_id is not None:
+            self._posted[response_id] = self._posted.get(response_id, False) or not silent
 
     def posted(self, response_id: str) -> None:
         """Note an output that the model is to speak of."""

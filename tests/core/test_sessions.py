@@ -143,6 +143,10 @@ def test_one_session_is_opened_however_often_it_is_wanted():
     assert call.count(do.OpenSession) == 1
 
 
+def test_a_session_is_closed_once():
+    assert connected().happens(on.CallerConnected("reception")) == ()
+
+
 def test_a_session_that_was_being_opened_is_not_missed_when_somebody_else_takes_over():
     call = connected()
     call.happens(on.CallerReturning(NOTE))
@@ -176,6 +180,17 @@ def test_a_session_that_is_lost_while_the_caller_leaves_is_not_apologised_for_un
         assert call.happens(on.SessionEnded(Problem("close:1006"))) == ()
         call.happens(what)
         assert [end.say for end in call.ends()] == ([told] if told else [])
+
+
+def test_nor_is_it_when_they_are_back():
+    call = TestCall()
+    call.happens(on.CallerLeaving())
+    call.happens(on.SessionEnded(Problem("close:1006")))
+    call.happens(on.StreamEnded())
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    assert call.happens(BACK) == (ASK,)
+    assert call.ends() == []
 
 
 def test_a_new_session_that_cannot_be_opened_is_apologised_for():
