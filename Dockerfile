@@ -7,7 +7,7 @@ RUN uv venv /opt/phoneagent
 WORKDIR /src
 COPY pyproject.toml requirements.lock ./
 # The lock also names what development needs; as constraints it gives the service its versions and hashes.
-RUN uv pip install --constraints requirements.lock --requirements pyproject.toml --extra local
+RUN uv pip install --constraints requirements.lock --requirements pyproject.toml --extra local --extra postgres
 COPY README.md LICENSE ./
 COPY phoneagent phoneagent
 RUN uv pip install --no-deps .
