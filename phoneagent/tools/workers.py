@@ -168,6 +168,9 @@ class Workers:
     async def _fork(self) -> _Worker:
         async with self._starting:
             if self._zygote is None or not self._zygote.alive:
+                if self._zygote is not None:
+                    log.error("the process behind the tools has ended and is started again")
+                    await self._zygote.stop()
                 self._zygote = await _Zygote.start(self._arguments)
             zygote = self._zygote
         return await zygote.fork()
