@@ -415,6 +415,7 @@ async def test_an_idle_worker_that_was_killed_is_not_given_work(workers: Workers
         _, process_id, _ = await run(workers, "count")
         os.kill(process_id, signal.SIGKILL)
         await soon(lambda: gone(process_id))  # noqa: B023
+        await asyncio.sleep(0.01)  # one turn of the loop, which sees the end of the connection
         assert (await run(workers, "count"))[0] == 1
 
 
