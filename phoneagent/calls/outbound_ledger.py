@@ -16,6 +16,7 @@ from phoneagent.store.dials import Asked, Dials
 log = logging.getLogger(__name__)
 
 REMEMBERED = 1000  # dials that are over, for callbacks that still come
+GATHERED_S = 0.05  # news of many dials comes at once, and goes into one transaction
 RETRY_S = 2.0
 LAST_WRITE_S = 5.0
 
@@ -127,6 +128,8 @@ class Ledger:
         failed = False
         while not self._closing or self._unwritten:
             await self._wake.wait()
+            if not self._closing:
+                await asyncio.sleep(GATHERED_S)
             self._wake.clear()
             batch = self._unwritten.copy()
             try:
