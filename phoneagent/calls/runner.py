@@ -126,8 +126,6 @@ class CallRunner:
 
     def attach(self, leg: Leg) -> Receive:
         """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
-        if self._leg is not None:
-            self.receive(on.StreamEnded())
         self._leg = leg
         return partial(self._hear, leg)
 

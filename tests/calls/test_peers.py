@@ -157,7 +157,8 @@ async def test_a_closed_session_is_sent_nothing():
     phone.runner._do(do.CloseSession())
     sent = len(first.sent)
     phone.caller(on.CallerAudio(AUDIO))
-    assert (first.closed, len(first.sent)) == (True, sent)
+    first.receive(on.SessionEnded(Problem("close:1006")))
+    assert (first.closed, len(first.sent), phone.runner.over) == (True, sent, None)
 
 
 async def test_the_stop_of_a_stream_that_another_has_replaced_is_no_hang_up():
@@ -209,6 +210,7 @@ async def test_a_tool_that_is_stopped_is_in_the_record():
     phone.runner._do(do.CancelTool("t1"))
     phone.runner._do(do.CancelTool("t1"))
     await asyncio.sleep(0.05)
+    assert not [task for task in asyncio.all_tasks() if "_run_tool" in repr(task)]
     phone.look.sees.set_result("too late")
     await asyncio.sleep(0.05)
     phone.caller(on.StreamEnded())
