@@ -135,6 +135,14 @@ def test_an_announcement_that_does_not_come_is_not_waited_for():
     assert ask == ASK
 
 
+def test_a_caller_who_speaks_through_all_of_it_is_heard_anew():
+    call = hands_over(BOB, words=False)
+    call.caller_speaks()
+    assert do.OpenSession(BOB) in call.at(16.0)
+    assert call.happens(on.SessionReady())[-1] == ASK
+    assert call.responds("r2") == ()
+
+
 def test_the_caller_is_listened_to_while_the_session_is_opened():
     call = hands_over(BOB)
     assert call.frames(2) == [(), ()]

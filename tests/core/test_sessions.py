@@ -143,6 +143,30 @@ def test_one_session_is_opened_however_often_it_is_wanted():
     assert call.count(do.OpenSession) == 1
 
 
+def test_what_was_asked_of_the_old_session_is_not_waited_for():
+    call = TestCall()
+    assert ASK in call.happens(on.DigitPressed("#"))
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    call.at(9.0)
+    assert call.happens(BACK) == (ASK,)
+    assert call.at(18.9) == ()
+    assert call.at(19.5) == (ASK,)
+
+
+def test_what_was_said_to_nobody_is_not_said_to_the_next_session():
+    call = connected()
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(BACK)
+    call.frames(3)
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    assert do.AppendAudio(FRAME) not in call.happens(on.SessionReady())
+
+
 def test_a_session_is_closed_once():
     assert connected().happens(on.CallerConnected("reception")) == ()
 
