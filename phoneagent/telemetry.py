@@ -35,6 +35,7 @@ _SECRET_SHAPE = re.compile(
       \b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}        # OpenAI's keys
     | \b(?:AC|SK)[0-9a-fA-F]{32}\b            # Twilio's account and key ids
     | \bwhsec_[A-Za-z0-9+/=_-]+               # webhook signing secrets
+    | \bpa_[0-9a-f]{8}_[A-Za-z0-9_-]{16,}     # keys to our own API
     | \bBearer\s+[^\s'",]+
     | (?:(?<![\w.+-])\+|%2B)[1-9][0-9]{6,14}\b  # E.164 numbers, also in a form's encoding
     """,

@@ -65,6 +65,7 @@ def test_lines_within_a_call_carry_its_id(out: io.StringIO) -> None:
         "SK" + "a" * 32,
         "Bearer eyJhbGciOi.J9",
         "whsec_abcDEF123+/=",
+        "pa_0123abcd_abcDEF-123_abcdefghijk",
         "+15550100199",
         "%2B15550100199",
     ],

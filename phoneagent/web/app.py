@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +10,12 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import ImmutableMultiDict
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.twilio.documents import Document, twiml
 from phoneagent.twilio.webhook import IncomingCall, WebhookError
+from phoneagent.web.body import read_body
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import Guard, LoopbackOnly, RequestHead
 from phoneagent.web.media import serve_media
@@ -25,7 +24,6 @@ from phoneagent.web.ports import Switchboard
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024  # bytes
-BODY_WITHIN_S = 10.0
 MAX_FIELDS = 500
 
 Form = ImmutableMultiDict[str, str]
@@ -126,25 +124,10 @@ async def _signed_params(request: Request, guard: Guard) -> Form:
 
     Raises HTTPException: 400, 408, 413 for a body that is not read, 403 for a request that is not served.
     """
-    form = _fields(await _body(request)) if request.method == "POST" else Form()
+    form = _fields(await read_body(request, MAX_BODY)) if request.method == "POST" else Form()
     if not guard.webhook(RequestHead.of(request.scope), form):
         raise HTTPException(403)
     return Form([*request.query_params.multi_items(), *form.multi_items()])
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
-    return bytes(body)
 
 
 def _fields(body: bytes) -> Form:
