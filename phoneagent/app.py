@@ -182,6 +182,9 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             messages=store.messages,
             dials=dialer,
         )
+        if dialer is not None:  # before the first callback can come, and until after the last
+            stack.push_async_callback(dialer.close)
+            await dialer.start(switchboard)
         app = create_app(switchboard, public_url, guard, drain, api=create_api(dialer, store.keys, drain))
         server = create_server(
             app,
@@ -203,9 +206,6 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         done = asyncio.create_task(server.serve(sockets=[listener]))
         stack.push_async_callback(_stop, server, done)
         await asyncio.wait({done, asyncio.ensure_future(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if dialer is not None:
-            stack.push_async_callback(dialer.close)
-            await dialer.start(switchboard)
         log.info("listening", extra={"url": url, "public_url": public_url, "engine": engine.name})
         yield Service(url, feed, agents, switchboard, server, done)
 
