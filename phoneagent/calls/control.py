@@ -98,7 +98,7 @@ class Control:
         try:
             await self._switches.escorts.api.send_sms(self._dialable(number), self._called, text)
         except TwilioError as error:
-            log.warning("a text message was not sent", extra={"reason": str(error), "maybe": error.maybe_done})
+            log.warning("a text message was not sent", extra={"call_id": self._call_id, "reason": str(error)})
             if error.maybe_done:
                 raise ControlError("The text message may or may not have been sent.", ran=True) from error
             raise ControlError("The text message could not be sent.") from error
@@ -157,7 +157,9 @@ class Control:
         try:
             return dialable(number, region=region, countries=allowed_countries(self._call.agent, region))
         except ValueError as error:
-            log.warning("a number may not be dialled", extra={"reason": "see phoneagent check"})
+            # The error itself holds the number.
+            fields = {"call_id": self._call_id, "agent": self._call.agent.name}
+            log.warning("a number may not be dialled or texted; `phoneagent check` says why", extra=fields)
             raise ControlError("This number can't be used.") from error
 
     def _caller_id(self, destination: Destination) -> str:
