@@ -16,8 +16,9 @@ from rich.console import Console
 from phoneagent import __version__, telemetry
 from phoneagent.agents.check import describe
 from phoneagent.agents.schema import json_schema
+from phoneagent.cli.kept import keys, messages
 from phoneagent.cli.numbers import dev, doctor, numbers
-from phoneagent.cli.outbound import call, keys
+from phoneagent.cli.outbound import call
 from phoneagent.prices import PricesError
 from phoneagent.settings import Settings, SettingsError, load
 from phoneagent.simulate.audio import ClipError
@@ -58,6 +59,7 @@ main.add_command(numbers)
 main.add_command(doctor)
 main.add_command(call)
 main.add_command(keys)
+main.add_command(messages)
 
 
 @main.command()

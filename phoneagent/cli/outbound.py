@@ -1,31 +1,26 @@
-"""The commands for calls that the service places: `call`, and `keys` to its API."""
+"""The command for calls that the service places."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
-import uvloop
-from rich.console import Console
-from rich.table import Table
 
+from phoneagent.cli.kept import run
 from phoneagent.core.dials import FINAL
 from phoneagent.settings import Settings, load
 
 if TYPE_CHECKING:
     import httpx
 
-    from phoneagent.store import Store
     from phoneagent.store.keys import ApiKey
-
-T = TypeVar("T")
 
 LOOK_EVERY_S = 0.5
 KEY_LIFETIME = timedelta(minutes=10)
@@ -71,71 +66,7 @@ def call(
     if from_ is not None:
         wanted["from"] = from_
     settings = load()
-    sys.exit(_run(_call(settings, _checked(url) if url else _own_url(settings), key, wanted, wait)))
-
-
-@click.group()
-def keys() -> None:
-    """Keys to the service's API.
-
-    \b
-    Example: phoneagent keys create shop
-    """
-
-
-@keys.command()
-@click.argument("name")
-def create(name: str) -> None:
-    """Make a key, and show it this once.
-
-    \b
-    Example: phoneagent keys create shop
-    """
-
-    async def work(store: Store) -> str:
-        _, text = await store.keys.create(name)
-        return text
-
-    click.echo(_run(_with_store(work)))
-    click.echo("Keep it now: it is not shown again.", err=True)
-
-
-@keys.command("list")
-def list_() -> None:
-    """Show all keys, without their secrets.
-
-    \b
-    Example: phoneagent keys list
-    """
-
-    async def work(store: Store) -> list[ApiKey]:
-        return await store.keys.list()
-
-    table = Table("id", "name", "created", "last used", "", box=None)
-    for key in _run(_with_store(work)):
-        state = "revoked" if key.revoked else "expired" if key.refused_at(datetime.now(UTC)) else ""
-        table.add_row(key.id, key.name, _moment(key.created), _moment(key.last_used), state)
-    Console().print(table)
-
-
-@keys.command()
-@click.argument("name_or_id", metavar="NAME|ID")
-def revoke(name_or_id: str) -> None:
-    """Make a key useless: the one of this id, or all of this name.
-
-    \b
-    Example: phoneagent keys revoke shop
-    """
-
-    async def work(store: Store) -> int:
-        return await store.keys.revoke(name_or_id)
-
-    if (count := _run(_with_store(work))) == 0:
-        raise click.ClickException(f"no key that is in force has the name or id {name_or_id!r}: phoneagent keys list")
-    click.echo(f"{count} revoked")
-
-
-# The call
+    sys.exit(run(_call(settings, _checked(url) if url else _own_url(settings), key, wanted, wait)))
 
 
 async def _call(settings: Settings, url: str, key: str | None, wanted: dict[str, Any], wait: bool) -> int:
@@ -239,28 +170,3 @@ def _checked(url: str) -> str:
 def _own_url(settings: Settings) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # no address to dial
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-
-
-async def _with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    from phoneagent.app import open_records
-
-    store = await open_records(load())
-    try:
-        return await work(store)
-    finally:
-        await store.close()
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "never"
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    from phoneagent.store import StoreError
-
-    try:
-        return uvloop.run(work)
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        sys.exit(130)
