@@ -18,6 +18,7 @@ from phoneagent.twilio.rest import TwilioApi
 from phoneagent.twilio.webhook import Connect, Ending
 
 REMEMBERED_S = 600.0  # a detour that is over, for callbacks that are late and persons who answer late
+KEY_S = 0.5  # for a key or a `w`, at most
 
 PersonAsks = Literal["transfer-human", "transfer-answer"]
 PersonNews = Literal["transfer-status", "transfer-room", "machine"]
@@ -47,10 +48,13 @@ class Escorts:
     ) -> Escort:
         """Take a caller out of the stream, to a person or because of keys; `stream` brings them back."""
         detour_id = self._new_id()
-        limits = {} if person is None else {"timeout_s": person.timeout_s, "max_minutes": person.max_minutes}
+        if person is None:
+            detour = Detour(way, keys_s=len(keys) * KEY_S)
+        else:
+            detour = Detour(way, timeout_s=person.timeout_s, max_minutes=person.max_minutes)
         escort = Escort(
             detour_id,
-            Detour(way, **limits),
+            detour,
             call_sid,
             call,
             self.api,

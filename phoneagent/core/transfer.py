@@ -218,7 +218,7 @@ _LIMITS_S: Final[Mapping[State, float]] = {
     State.SENDING: 8.0,
     State.DIALLING: 8.0,
     State.LOOKING: 3.0,  # what the carrier asks by itself comes within one
-    State.RETURNING: 20.0,  # keys are pressed meanwhile, perhaps
+    State.RETURNING: 15.0,
 }
 _RING_GRACE_S = 15.0  # the carrier's own, and that of its callbacks
 _TALK_GRACE_S = 15.0  # the carrier ends it by itself, if it does as it was told
@@ -227,13 +227,15 @@ _TALK_GRACE_S = 15.0  # the carrier ends it by itself, if it does as it was told
 class Detour:
     """One detour, from `begin` to BACK or OVER."""
 
-    def __init__(self, way: Way, *, timeout_s: int = 25, max_minutes: int = 60) -> None:
-        """`timeout_s`: of the person's telephone ringing; `max_minutes`: of their conversation."""
+    def __init__(self, way: Way, *, timeout_s: int = 25, max_minutes: int = 60, keys_s: float = 0.0) -> None:
+        """`timeout_s`: of the person's telephone ringing; `max_minutes`: of their conversation; `keys_s`: how long it
+        takes to press the keys."""
         self.way = way
         self.state = BEGINNINGS[way].state
         self.why = ""
         self._timeout_s = timeout_s
         self._max_minutes = max_minutes
+        self._keys_s = keys_s
         self._lates = 0
 
     def begin(self) -> tuple[Action, ...]:
@@ -265,6 +267,8 @@ class Detour:
             return self._timeout_s + _RING_GRACE_S
         if self.state is State.TOGETHER:
             return self._max_minutes * 60 + _TALK_GRACE_S
+        if self.state is State.RETURNING:
+            return _LIMITS_S[self.state] + self._keys_s  # the stream comes when they are pressed
         return _LIMITS_S.get(self.state)
 
 

@@ -273,6 +273,20 @@ async def test_keys_are_pressed_once_however_often_the_line_asks():
     assert await escort.result == "The keys were pressed."
 
 
+async def test_keys_that_take_long_are_not_interrupted():
+    world = world_of(1, **CALM)
+    world.redirect = lambda tag, done: None  # type: ignore[method-assign]
+    call = Bridge()
+    escorts = Escorts(Api(world), Addresses("https://voice.example"))  # type: ignore[arg-type]
+    escort = escorts.begin(CALL, call, "digits", lambda: STREAM, language="en", keys="w" * 60)
+    call.streaming = False
+    assert isinstance(escort.caller_asks("1"), PressKeys)
+    await asyncio.sleep(30 + 10)
+    assert len(call.events) == 2
+    escort.stream_started()
+    assert escort.over
+
+
 async def test_a_detour_is_forgotten_some_time_after_its_end():
     world = world_of(1, **CALM)
     escorts, escort, _ = begun(world, "warm")
