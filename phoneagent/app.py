@@ -20,6 +20,7 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
+from phoneagent.calls.music import music_or_built_in
 from phoneagent.calls.outbound import Dialer
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
 class Agents:
     """The agents of the settings' folder, their tools, and what is wrong with the tools' files.
 
-    `mcp` are the servers of tools that the agents name; they are not asked before `keep_listed` is.
+    `mcp` are the servers of tools that the agents name; they are not asked before `get_ready` is.
     """
 
     directory: AgentDirectory
@@ -60,12 +61,19 @@ class Agents:
     problems: tuple[FileProblem, ...]
     _reloaded: asyncio.Event
 
-    async def keep_listed(self) -> None:
-        """List the tools of the MCP servers anew whenever agent files were read again. Never ends."""
+    async def get_ready(self) -> None:
+        """Have at hand what no call is to wait for: the tools of MCP servers, and hold music."""
+        agents = tuple(self.directory.agents.values())
+        await self.mcp.refresh(agents)
+        for path in {agent.hold_music for agent in agents}:
+            await asyncio.to_thread(music_or_built_in, path)
+
+    async def keep_ready(self) -> None:
+        """Do so whenever agent files were read again. Never ends."""
         while True:
             await self._reloaded.wait()
             self._reloaded.clear()
-            await self.mcp.refresh(self.directory.agents.values())
+            await self.get_ready()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +156,10 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             await agents.toolbox.start()
         except WorkersError as error:
             raise SettingsError([str(error)]) from None
-        await agents.mcp.refresh(agents.directory.agents.values())
+        getting_ready = asyncio.create_task(agents.get_ready())
+        stack.callback(getting_ready.cancel)
         engine = await open_engine(settings, stack)
+        await getting_ready
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
         if tokens and not settings.public_url:
             log.warning("PHONEAGENT_PUBLIC_URL is not set: Twilio's requests will not be recognized as its own")
@@ -196,7 +206,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             drain_s=settings.drain_s,
             signals=signals,
         )
-        for work in (agents.directory.watch(), agents.keep_listed()):
+        for work in (agents.directory.watch(), agents.keep_ready()):
             stack.callback(asyncio.create_task(work).cancel)
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
