@@ -40,8 +40,8 @@ class Call:
 
     `caller` and `called` are E.164 numbers, or what the carrier sent in their place. `idempotency_key` is the same
     when the same tool call is tried again. `notes` is kept for the length of the call and shared by its tools, which
-    may change it: small values that can be pickled. `control` is for the built-in tools; a tool of your own runs in
-    another process and has none.
+    may change it: small values that can be pickled. (The service itself keeps what workers send, and does not unpickle
+    it.) `control` is for the built-in tools; a tool of your own runs in another process and has none.
     """
 
     call_id: str

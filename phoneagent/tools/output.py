@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
+
+from phoneagent.tools.runnable import FailedError
 
 MAX_OUTPUT_BYTES = 16 * 1024
 
@@ -19,10 +21,18 @@ DATA_RULE = (
 
 
 def of_result(result: Any) -> str:
-    """`{"result": …}`; of a result that is too long, its beginning as text, with a note. Raises what to_json raises."""
+    """`{"result": …}`; of a result that is too long, its beginning as text, with a note.
+
+    Raises FailedError for what JSON can't hold.
+    """
     if result is None:
         result = "done"
-    data = to_json(result, inf_nan_mode="strings")
+    if isinstance(result, str):
+        result = _sendable(result)
+    try:
+        data = to_json(result, inf_nan_mode="strings")
+    except PydanticSerializationError:
+        raise FailedError(f"its result, of type {type(result).__name__}, can't be written as JSON", "") from None
     if len(data) + len(b'{"result":}') <= MAX_OUTPUT_BYTES:
         return f'{{"result":{data.decode()}}}'
     size = len(result.encode()) if isinstance(result, str) else len(data)
@@ -32,8 +42,16 @@ def of_result(result: Any) -> str:
 
 def of_error(kind: str, message: str) -> str:
     """`{"error": kind, "message": …}`."""
-    message = message[:_LONGEST_MESSAGE].encode(errors="replace").decode()  # half a surrogate pair can't be sent
-    return _dump({"error": kind, "message": message})
+    return _dump({"error": kind, "message": told(message)})
+
+
+def told(message: str) -> str:
+    """As much of a message as is told."""
+    return _sendable(message[:_LONGEST_MESSAGE])
+
+
+def _sendable(text: str) -> str:
+    return text.encode(errors="replace").decode()  # half a surrogate pair can't be sent
 
 
 def _cut(text: str, note: str) -> str:

@@ -1,6 +1,7 @@
 """A process in which tools run, one after the other: what crosses to it and back, and what it does.
 
-Messages are pickled values with their length in front. What comes back is small, whatever the tool did.
+Messages have their length in front. A job is pickled. What comes back is JSON, and small, whatever the tool did, and
+nothing of a tool's is unpickled in the service, where that could run anything, and hold up every call.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from io import BufferedRWPair
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter
+
 from phoneagent.tools import output
 from phoneagent.tools.function import Call, LocalTool, ToolError
-from phoneagent.tools.runnable import BadArgumentsError
+from phoneagent.tools.runnable import BadArgumentsError, FailedError
 
 HEADER = struct.Struct(">I")
 MAX_NOTES_BYTES = 64 * 1024
@@ -32,11 +35,12 @@ _PICKLING_ERRORS = (pickle.PicklingError, TypeError, AttributeError, ValueError,
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of a tool; `call` without its control."""
+    """One run of a tool; `call` without its control and its notes, which are here, each pickled."""
 
     name: str
     arguments: str = field(repr=False)
     call: Call
+    notes: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Reply:
     changed, each pickled; `dropped` are gone. `spent`: the worker ends now.
     """
 
+    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     kind: Literal["result", "bad_arguments", "refused", "failed"]
     text: str = field(repr=False)
     where: str = ""
@@ -57,27 +63,32 @@ class Reply:
     spent: bool = False
 
 
-def packed(message: object) -> bytes:
+REPLY = TypeAdapter(Reply)
+
+
+def framed(message: bytes) -> bytes:
     """A message as it is sent."""
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    return HEADER.pack(len(data)) + data
+    return HEADER.pack(len(message)) + message
 
 
 def work(connection: socket.socket, tools: Mapping[str, LocalTool], memory_mb: int) -> None:
     """Say the own process id, then run what is asked for until the other side is gone or this process is spent."""
     _limit(memory_mb)
+    process_id = os.getpid()
     with connection.makefile("rwb") as stream, asyncio.Runner() as runner:
-        _send(stream, os.getpid())
+        _send(stream, str(process_id).encode())
         while header := stream.read(HEADER.size):
             job = pickle.loads(stream.read(*HEADER.unpack(header)))  # noqa: S301 -- from our own parent
             reply = _run(tools[job.name], job, runner)
-            _send(stream, reply)
+            if os.getpid() != process_id:  # a fork that the tool has let return: the next caller must not hear of this
+                os._exit(0)
+            _send(stream, REPLY.dump_json(reply))
             if reply.spent:
                 return
 
 
-def _send(stream: BufferedRWPair, message: object) -> None:
-    stream.write(packed(message))
+def _send(stream: BufferedRWPair, message: bytes) -> None:
+    stream.write(framed(message))
     stream.flush()
 
 
@@ -94,29 +105,34 @@ def _limit(memory_mb: int) -> None:
 
 
 def _run(tool: LocalTool, job: Job, runner: asyncio.Runner) -> Reply:
-    before = _pickled(job.call.notes)
-    reply = _result(tool, job, runner)
+    call = job.call
+    call.notes.update({name: pickle.loads(value) for name, value in job.notes.items()})  # noqa: S301 -- a worker's
+    before = _pickled(call.notes)
+    reply = _result(tool, job.arguments, call, runner)
     try:
-        after = _pickled(job.call.notes)
+        after = _pickled(call.notes)
     except (*_PICKLING_ERRORS, MemoryError) as error:
         return Reply("failed", f"{type(error).__name__}: notes must be values that can be pickled", reply.where)
+    if not all(isinstance(name, str) for name in after):
+        return Reply("failed", "the names of notes must be texts", reply.where)
     changed = {name: value for name, value in after.items() if value != before.get(name)}
-    if sum(map(len, changed.values())) > MAX_NOTES_BYTES:
+    if changed and sum(len(name) + len(value) for name, value in after.items()) > MAX_NOTES_BYTES:
         return Reply("failed", f"notes of more than {MAX_NOTES_BYTES} bytes", reply.where)
-    dropped = tuple(before.keys() - after.keys())
-    return replace(reply, notes=changed, dropped=dropped)
+    return replace(reply, notes=changed, dropped=tuple(before.keys() - after.keys()))
 
 
-def _result(tool: LocalTool, job: Job, runner: asyncio.Runner) -> Reply:
+def _result(tool: LocalTool, arguments: str, call: Call, runner: asyncio.Runner) -> Reply:
     try:
-        result = tool.call(job.arguments, job.call)
+        result = tool.call(arguments, call)
         if inspect.iscoroutine(result):
             result = runner.run(result)
         return Reply("result", output.of_result(result))
     except BadArgumentsError as error:
-        return Reply("bad_arguments", str(error), ran=False)
+        return Reply("bad_arguments", output.told(str(error)), ran=False)
     except ToolError as error:
-        return Reply("refused", str(error)[: output.MAX_OUTPUT_BYTES], ran=error.ran)
+        return Reply("refused", output.told(str(error)), ran=error.ran)
+    except FailedError as error:
+        return Reply("failed", error.kind, error.where)
     except BaseException as error:  # sys.exit() too: a worker serves others after this
         frames = traceback.extract_tb(error.__traceback__)
         where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -128,7 +128,11 @@ async def test_failures_are_told_by_their_type_only_and_a_tool_error_in_its_own_
 
     assert await told(crash) == ("failed", "The tool failed (KeyError).", True)
     assert await told(crash_elsewhere) == ("failed", "The tool failed (KeyError).", True)
-    assert await told(odd) == ("failed", "The tool failed (PydanticSerializationError).", True)
+    assert await told(odd) == (
+        "failed",
+        "The tool failed (its result, of type object, can't be written as JSON).",
+        True,
+    )
     assert await told(refuse) == ("failed", "No table is free at eight.", False)
     assert await told(break_off) == ("failed", "The line went dead.", True)
     assert "secret" not in caplog.text

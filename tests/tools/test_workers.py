@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from phoneagent.core.agents import Agent
 from phoneagent.tools import Call, Toolbox, ToolError, Workers, WorkersError, load_tools
 from phoneagent.tools.runnable import BadArgumentsError, BusyError, FailedError
+from tests.tools.processes import call_of, gone, run, soon, started
 
 TOOLS = '''
 from __future__ import annotations
@@ -120,6 +120,11 @@ def refuse(ran: bool) -> None:
     raise ToolError("Fully booked.", ran=ran)
 
 @tool
+def note_at_first(call: Call) -> None:
+    """Begin the notes."""
+    call.notes.update(list=[1], old=True, own="kept")
+
+@tool
 def note(call: Call) -> None:
     """Change the notes."""
     call.notes["guest"] = Guest("Eve")
@@ -133,9 +138,9 @@ def note_and_refuse(call: Call) -> None:
     raise ToolError("No.")
 
 @tool
-def recall(call: Call) -> str:
+def recall(call: Call) -> dict[str, object]:
     """Tell what is noted."""
-    return call.notes["guest"].name
+    return {name: note.name if isinstance(note, Guest) else note for name, note in call.notes.items()}
 
 @tool
 def note_a_lock(call: Call) -> None:
@@ -146,6 +151,16 @@ def note_a_lock(call: Call) -> None:
 def note_much(call: Call) -> None:
     """Note too much."""
     call.notes["much"] = b"x" * 100_000
+
+@tool
+def note_bit_by_bit(call: Call) -> None:
+    """Note too much, in the end."""
+    call.notes[f"bit {len(call.notes)}"] = b"x" * 30_000
+
+@tool
+def note_without_a_name(call: Call) -> None:
+    """Note under what is no text."""
+    call.notes[1] = "x"
 
 @tool
 def describe(call: Call) -> dict[str, object]:
@@ -170,46 +185,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@asynccontextmanager
-async def started(folder: Path, **options: Any) -> AsyncIterator[Workers]:
-    loaded = load_tools(folder)
-    assert loaded.problems == ()
-    workers = Workers(folder, loaded.tools, **options)
-    await workers.start()
-    try:
-        yield workers
-    finally:
-        await workers.close()
-
-
 @pytest.fixture
 async def workers(folder: Path) -> AsyncIterator[Workers]:
     async with started(folder) as workers:
         yield workers
-
-
-def call_of(**notes: Any) -> Call:
-    return Call("CA1", "+15550199", "+15550100", Agent("ada"), "CA1/call_1", notes)
-
-
-async def run(workers: Workers, name: str, call: Call | None = None, **arguments: Any) -> Any:
-    """What the model is told as the result."""
-    output = await workers.tools[name].run(json.dumps(arguments), call or call_of())
-    return json.loads(output.json)["result"]
-
-
-def gone(process_id: int) -> bool:
-    """Whether a process has ended; one that only waits to be noticed by its parent has."""
-    try:
-        return " Z " in Path(f"/proc/{process_id}/stat").read_text()
-    except FileNotFoundError:
-        return True
-
-
-async def soon(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110 -- of another process
-            await asyncio.sleep(0.005)
 
 
 async def test_a_tool_runs_in_another_process_which_serves_the_next_too(workers: Workers):
@@ -301,14 +280,14 @@ async def test_what_goes_wrong_comes_back_without_what_was_said(workers: Workers
 
 
 async def test_the_notes_of_a_call_are_shared_by_its_tools_wherever_they_run(workers: Workers):
-    call = call_of(list=[1], old=True, own="kept")
+    call = call_of()
+    await run(workers, "note_at_first", call)
     await run(workers, "note", call)
-    call.notes["meanwhile"] = 1
-    assert await run(workers, "recall", call) == "Eve"
+    assert await run(workers, "recall", call) == {"guest": "Eve", "list": [1, 2], "own": "kept"}
     with pytest.raises(ToolError):
         await run(workers, "note_and_refuse", call)
-    assert call.notes.pop("guest").name == "Eve"
-    assert call.notes == {"list": [1, 2], "own": "kept", "meanwhile": 1, "tried": True}
+    told = await run(workers, "recall", call)
+    assert told == {"guest": "Eve", "list": [1, 2], "own": "kept", "tried": True}
 
 
 async def test_notes_that_can_not_be_kept_are_a_failure_that_says_why(workers: Workers):
@@ -317,7 +296,13 @@ async def test_notes_that_can_not_be_kept_are_a_failure_that_says_why(workers: W
         await run(workers, "note_a_lock", call)
     with pytest.raises(FailedError, match="notes of more than 65536 bytes"):
         await run(workers, "note_much", call)
+    with pytest.raises(FailedError, match="the names of notes must be texts"):
+        await run(workers, "note_without_a_name", call)
     assert call.notes == {}
+    for _ in range(2):
+        await run(workers, "note_bit_by_bit", call)
+    with pytest.raises(FailedError, match="notes of more than 65536 bytes"):
+        await run(workers, "note_bit_by_bit", call)
     assert await run(workers, "wait_a_moment", call) == "waited"
 
 
