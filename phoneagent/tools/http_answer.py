@@ -36,6 +36,7 @@ async def _body(response: httpx.Response) -> bytes:
         body += part
         if len(body) > MAX_BYTES:
             raise _TOO_LONG
+        await asyncio.sleep(0)  # what was received at once can be thousands of parts, and calls are going on
     return bytes(body)
 
 

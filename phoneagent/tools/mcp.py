@@ -7,7 +7,7 @@ import hashlib
 import re
 import ssl
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,7 +66,7 @@ class McpServers:
             }
             gone = [self._connections.pop(key) for key in self._connections.keys() - wanted.keys()]
             new = {
-                key: Connection(label, self._dial(server), self._patience)
+                key: Connection(label, self._dial(server), self._patience, self._given(server))
                 for key, (label, server) in wanted.items()
                 if key not in self._connections
             }
@@ -115,13 +115,9 @@ class McpServers:
                 if name in tools or name in agent.tools:
                     missed.append(f"mcp.{label}: {tool.name} is left out, there is another {name}")
                 else:
-                    tools[name] = self._runnable(name, server, tool, connection)
+                    spec = ToolSpec(name, tool.description, tool.schema, ToolPolicy(confirm=server.confirm))
+                    tools[name] = _McpRunnable(spec, tool, connection)
         return tools, missed
-
-    def _runnable(self, name: str, server: McpServer, tool: Offered, connection: Connection) -> Runnable:
-        used = tool_secrets.named((*server.env.values(), *server.headers.values()))
-        spec = ToolSpec(name, tool.description, tool.schema, ToolPolicy(confirm=server.confirm))
-        return _McpRunnable(spec, tool, connection, tuple(self._secrets[secret] for secret in used))
 
     def _dial(self, server: McpServer) -> Dial:
         if server.command is not None:
@@ -133,6 +129,11 @@ class McpServers:
         return lambda on_end: mcp_transport.remote(
             url, headers, timeout_s=self._patience.connect_s, ssl_context=self._ssl_context, resolve=allowed
         )
+
+    def _given(self, server: McpServer) -> tuple[str, ...]:
+        """The secrets that a server is given."""
+        used = tool_secrets.named((*server.env.values(), *server.headers.values()))
+        return tuple(self._secrets[secret] for secret in used)
 
     def _filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         return {name: filled(text, self._secrets) for name, text in texts.items()}
@@ -165,12 +166,11 @@ class _McpRunnable:
     spec: ToolSpec
     tool: Offered
     connection: Connection
-    secrets: tuple[str, ...] = field(repr=False)
 
     async def run(self, arguments: str, call: Call) -> Any:
         """What the server answers. Arguments that only the server understands are left to it."""
         given = (self.tool.arguments or _ANY_OBJECT).parse(arguments)
-        return told(await self.connection.call(self.tool.name, given), self.secrets)
+        return told(await self.connection.call(self.tool.name, given), self.connection.secrets)
 
 
 def _servers(agent: Agent) -> Iterator[tuple[str, McpServer]]:

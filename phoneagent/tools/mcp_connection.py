@@ -15,6 +15,7 @@ from mcp import Client, MCPError
 from mcp.client._transport import TransportStreams
 from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, Tool
 
+from phoneagent.tools import tool_secrets
 from phoneagent.tools.addresses import ForbiddenAddressError
 from phoneagent.tools.function import ToolError
 from phoneagent.tools.json_schema import Arguments
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_PAGES = 20
 _LONGEST_DESCRIPTION = 2000
+_LONGEST_PROBLEM = 500
 
 Dial = Callable[[Callable[[], None]], AbstractAsyncContextManager[TransportStreams]]
 """Opens the way to a server. The argument is to be called when the server says no more."""
@@ -51,11 +53,13 @@ class Patience:
 class Connection:
     """A server and its tools. It begins, lives and ends in one task, as the scopes of the package mcp demand.
 
-    `offered` are the tools as they were last listed.
+    `offered` are the tools as they were last listed. `secrets` is what the server is given: it is in no error and no
+    log, though the server may send it back.
     """
 
-    def __init__(self, name: str, dial: Dial, patience: Patience) -> None:
+    def __init__(self, name: str, dial: Dial, patience: Patience, secrets: Sequence[str] = ()) -> None:
         self.offered: tuple[Offered, ...] = ()
+        self.secrets = secrets
         self._problem: str | None = "is being connected"
         self._name = name
         self._dial = dial
@@ -98,7 +102,8 @@ class Connection:
                 raise ToolError("The tool broke off. It may have done its work.", ran=True) from None
             if error.code == REQUEST_TIMEOUT:
                 raise ToolError("The tool took too long. It may have done its work.", ran=True) from None
-            raise ToolError(f"The tool failed: {error.message[:300]}", ran=True) from None
+            message = tool_secrets.hidden(error.message, self.secrets)
+            raise ToolError(f"The tool failed: {message[:300]}", ran=True) from None
 
     def _lose(self) -> None:
         self._client = None
@@ -112,7 +117,7 @@ class Connection:
                 await self._live()
                 problem = "has ended"
             except Exception as error:
-                problem = _reason(error)
+                problem = tool_secrets.hidden(_reason(error), self.secrets)[:_LONGEST_PROBLEM]
             self._client = None
             if problem != self._problem:  # each failure is logged once, not each attempt
                 logger.warning("mcp server is not available", extra={"server": self._name, "problem": problem})
@@ -168,7 +173,7 @@ def _offered(tool: Tool) -> Offered:
 
 
 def _reason(error: BaseException) -> str:
-    """Why a server can't be used, for somebody who can change it. Without what the server may have been told."""
+    """Why a server can't be used, for somebody who can change it."""
     notes = [note for cause in _causes(error) for note in getattr(cause, "__notes__", ())]
     last_words = f": {notes[0]}" if notes else ""
     match next(cause for cause in _causes(error) if not isinstance(cause, BaseExceptionGroup)):
@@ -179,7 +184,7 @@ def _reason(error: BaseException) -> str:
         case httpx2.ConnectError() as cause:
             return f"can't be reached: {cause}"
         case MCPError(code=code) as cause if code != CONNECTION_CLOSED:
-            return f"refuses the connection: {cause.message[:200]}{last_words}"
+            return f"refuses the connection: {cause.message}{last_words}"
         case MCPError():
             return f"broke off{last_words}"
         case FileNotFoundError() | PermissionError() as cause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ class _LastWords(asyncio.Protocol):
     @property
     def line(self) -> str:
         lines = self._kept.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip()[:300] if lines else ""
+        return lines[-1].strip() if lines else ""
 
 
 @asynccontextmanager
@@ -116,23 +117,25 @@ class _BoundedTransport(httpx2.AsyncHTTPTransport):
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.RemoteProtocolError("it compresses its answers, unasked")
-        if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _Bounded(response.stream)
+        is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream, math.inf if is_stream else _MOST_BYTES)
         return response
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, most: float) -> None:
         self._stream = stream
+        self._most = most
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = _MOST_BYTES
+        left = self._most
         async for part in self._stream:
             left -= len(part)
             if left < 0:
                 raise httpx2.StreamError("the answer is too long")
             yield part
+            await asyncio.sleep(0)  # what was received at once can be thousands of parts, and calls are going on
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -16,7 +16,18 @@ from phoneagent.tools.http import HttpTools
 from phoneagent.tools.http_answer import MAX_BYTES
 from phoneagent.tools.runnable import BadArgumentsError
 from tests.tools.private_addresses import FROM_NAME_SERVERS, IN_URLS
-from tests.tools.web import HOST, Network, Received, answer, names, serving, trusting, watched
+from tests.tools.web import (
+    HOST,
+    Network,
+    Received,
+    answer,
+    in_parts,
+    names,
+    serving,
+    trusting,
+    turns_during,
+    watched,
+)
 
 SECRET = "s3cr3t-0123456789"
 CALL = Call("CA1", "+15550199", "+15550100", Agent("ada"), "CA1/call_7")
@@ -161,6 +172,10 @@ async def test_an_answer_without_an_end_is_given_up(ask: Ask):
 
     with pytest.raises(ToolError, match="longer than 1024 KiB"):
         await ask(endless)
+
+
+async def test_an_answer_in_thousands_of_parts_leaves_room_for_calls(ask: Ask):
+    assert await turns_during(ask(in_parts(5000, "text/plain"))) > 5000
 
 
 async def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_work(network: Network):

@@ -22,7 +22,19 @@ from phoneagent.tools.mcp import McpServers, problems
 from phoneagent.tools.mcp_connection import Patience
 from phoneagent.tools.runnable import BadArgumentsError, Runnable
 from tests.tools.mcp_server import shop
-from tests.tools.web import HOST, PUBLIC, answer, certificate, names, serving, trusting, watched
+from tests.tools.web import (
+    HOST,
+    PUBLIC,
+    Received,
+    answer,
+    certificate,
+    in_parts,
+    names,
+    serving,
+    trusting,
+    turns_during,
+    watched,
+)
 
 SECRET = "s3cr3t-0123456789"
 PROGRAM = (sys.executable, "-m", "tests.tools.mcp_server")
@@ -165,6 +177,46 @@ async def test_a_server_that_can_not_be_used_says_why(caplog: pytest.LogCaptureF
     assert sorted(logged) == ["complains", "missing", "private", "refused", "silly"]  # once each
     assert servers.tools(agent) == {}
     await servers.close()
+
+
+@pytest.mark.parametrize("refused", ["initialize", "tools/call"])
+async def test_a_secret_that_a_server_sends_back_is_in_no_log_and_no_error(
+    caplog: pytest.LogCaptureFixture, refused: str
+):
+    def answered(request: Received) -> bytes:
+        asked = request.json
+        results = {
+            "initialize": {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "web", "version": "1"},
+            },
+            "tools/list": {"tools": [{"name": "pay", "inputSchema": {"type": "object"}}]},
+        }
+        if asked["method"] in results and asked["method"] != refused:
+            outcome = {"result": results[asked["method"]]}
+        else:  # where texts are cut, a part of the secret must not be left either
+            outcome = {"error": {"code": -32050, "message": f"{'x' * 285} {request.headers['authorization']}"}}
+        return answer({"jsonrpc": "2.0", "id": asked.get("id"), **outcome})
+
+    quote = "import os, sys; sys.exit('x' * 290 + os.environ['KEY'])"
+    async with serving(answered) as web:
+        agent = agent_of(
+            program=McpServer(command=(sys.executable, "-c", quote), env={"KEY": "${SHOP_TOKEN}"}),
+            web=local(web.port, headers={"Authorization": "Bearer ${SHOP_TOKEN}"}),
+        )
+        servers = McpServers({"SHOP_TOKEN": SECRET}, patience=Patience(pauses_s=(60,)), ssl_context=trusting())
+        with caplog.at_level(logging.WARNING, "phoneagent"):
+            await servers.refresh([agent])
+            said = "\n".join(servers.problems)
+            if refused == "tools/call":
+                with pytest.raises(ToolError) as failed:
+                    await run(servers.tools(agent), "web_pay")
+                said += str(failed.value)
+        assert said.count("[secret") == 2
+        assert SECRET[:4] not in said
+        assert SECRET[:4] not in repr([vars(record) for record in caplog.records])
+        await servers.close()
 
 
 # Over HTTP
@@ -359,6 +411,12 @@ async def test_a_server_with_improper_answers_is_refused(
         await servers.refresh([agent_of(odd=local(server.port))])
         assert servers.problems[0].startswith(f"ada: mcp.odd: {problem}")
     assert set(network.dialled) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_an_answer_in_thousands_of_parts_leaves_room_for_calls(servers: McpServers, kind: str):
+    async with serving(lambda request: in_parts(5000, kind)) as server:
+        assert await turns_during(servers.refresh([agent_of(odd=local(server.port))])) > 5000
 
 
 @pytest.mark.parametrize(

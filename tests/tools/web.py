@@ -49,6 +49,22 @@ def answer(body: bytes | str | Any = b"", status: int = 200, kind: str = "applic
     return f"HTTP/1.1 {status} -\r\n{head}\r\n".encode() + body
 
 
+def in_parts(count: int, kind: str) -> bytes:
+    """An answer of so many spaces, each of which is sent by itself, but all at once."""
+    head = f"HTTP/1.1 200 -\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head.encode() + b"1\r\n \r\n" * count + b"0\r\n\r\n"
+
+
+async def turns_during(work: Awaitable[Any]) -> int:
+    """How often others have their turn on the event loop while something is done."""
+    turns, doing = 0, asyncio.ensure_future(work)
+    while not doing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    await doing
+    return turns
+
+
 Answers = Callable[[Received], bytes | Awaitable[bytes]]
 
 
