@@ -93,20 +93,26 @@ class Switchboard:
         """How many calls are answered and not over, those whose stream is still to come among them."""
         return len(self._live)
 
+    @property
+    def open_calls(self) -> int:
+        """How many calls are live, or are being placed, or ring."""
+        return self.live_calls + (self._dials.unanswered if self._dials is not None else 0)
+
     def is_live(self, call_sid: str) -> bool:
         """Whether this call is answered and not over."""
         return call_sid in self._live
 
     def answer(self, call: IncomingCall, *, draining: bool = False) -> Answer:
-        """How to answer a call; a new one is refused while draining. Asked again with the same CallSid, it says
-        the same."""
+        """How to answer a call; a new one is refused while draining, but whom we have called is answered. Asked again
+        with the same CallSid, it says the same."""
         if (line := self._lines.get(call.call_sid)) is not None:
             return line.answer
-        if draining:
+        nonce = call.parameters.get("dial")
+        if draining and nonce is None:
             return Refuse("busy")
         variables: Mapping[str, str] = {}
         agent = self._agent_for(call.number)
-        if (nonce := call.parameters.get("dial")) is not None:
+        if nonce is not None:
             dial = self._dials.expected(nonce, call.call_sid) if self._dials is not None else None
             agent = None if dial is None else self._agents.by_name(dial.agent)
             variables = {} if dial is None else dial.variables
@@ -189,7 +195,9 @@ class Switchboard:
         return reasons + (["all lines are busy"] if self.live_calls >= self._max_calls else [])
 
     def end_calls(self, reason: str) -> None:
-        """End all calls."""
+        """End all calls, also those that nobody has answered yet."""
+        if self._dials is not None:
+            self._dials.cancel_unanswered()
         for call_id in tuple(self._live):
             self._lines[call_id].runner.receive(HangUpRequested(reason))
 

@@ -20,7 +20,7 @@ from phoneagent.calls.outbound_inquiry import Inquiry
 from phoneagent.calls.outbound_ledger import Ledger
 from phoneagent.calls.outbound_pace import Pace
 from phoneagent.core.agents import Agent, Outbound
-from phoneagent.core.dials import Dial
+from phoneagent.core.dials import UNANSWERED, Dial
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked, Dials, KeyReusedError, NumberInUseError
 from phoneagent.twilio.errors import TwilioError
@@ -105,6 +105,7 @@ class Dialer:
         self._ledger = Ledger(dials, self._end_call)
         self._inquiry = Inquiry(api, dials, self._ledger)
         self._waiting = 0
+        self._placing: set[str] = set()  # ids
         self._tasks: set[asyncio.Task[None]] = set()
         self._conversations: Conversations
 
@@ -164,7 +165,18 @@ class Dialer:
         self._ledger.note(replace(dial, unwanted=True))
         return self._ledger.get(dial_id)
 
-    # For the webhooks
+    # For the switchboard
+
+    @property
+    def unanswered(self) -> int:
+        """How many calls are being placed, or ring."""
+        return len(self._placing.union(dial.id for dial in self._ledger.unfinished if dial.state in UNANSWERED))
+
+    def cancel_unanswered(self) -> None:
+        """End those. One of which nobody knows yet whether there is a call is ended when it shows."""
+        for dial in self._ledger.unfinished:
+            if dial.state in UNANSWERED:
+                self._ledger.note(replace(dial, unwanted=True))
 
     def expected(self, nonce: str, call_sid: str) -> Dial | None:
         """The dial that somebody has answered, perhaps before Twilio has told us that it was placed; None if no such
@@ -238,11 +250,14 @@ class Dialer:
         elif (agent := self._agents.by_name(dial.agent)) is None:
             self._ledger.move(dial_id, "failed", f"not placed: there is no agent {dial.agent!r} any more")
         else:
+            self._placing.add(dial_id)
             try:
                 if await self._ledger.claim(dial, now):
                     await self._place(dial, agent.outbound)
             except StoreError:
                 self._ledger.move(dial_id, "failed", "not placed: the database does not answer")
+            finally:
+                self._placing.discard(dial_id)
 
     async def _place(self, dial: Dial, how: Outbound) -> None:
         try:

@@ -70,6 +70,13 @@ class Messages(Protocol):
 class Dials(Protocol):
     """The calls that we place, which the carrier asks about with the nonce that was in their URLs."""
 
+    @property
+    def unanswered(self) -> int:
+        """How many calls are being placed, or ring."""
+
+    def cancel_unanswered(self) -> None:
+        """End those."""
+
     def expected(self, nonce: str, call_sid: str) -> Dial | None:
         """The dial that this call is, or None if there is none."""
 

@@ -24,6 +24,7 @@ State = Literal[
 ]
 
 FINAL: frozenset[State] = frozenset({"completed", "machine", "busy", "no_answer", "failed", "canceled"})
+UNANSWERED: frozenset[State] = frozenset({"dialing", "unknown", "placed", "ringing"})  # a telephone may be ringing
 
 _STEPS: tuple[State, ...] = ("pending", "dialing", "unknown", "placed", "ringing", "live")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Drain:
-    """Whether the service is coming to its end: calls go on, none is answered."""
+    """Whether the service is coming to its end: calls go on, no new one is answered."""
 
     def __init__(self) -> None:
         self.begun = False

@@ -16,12 +16,12 @@ class Switchboard(Protocol):
     """Connects callers to agents. Nothing in it waits: it is asked on the event loop."""
 
     @property
-    def live_calls(self) -> int:
-        """How many calls are answered and not over, those whose stream is still to come among them."""
+    def open_calls(self) -> int:
+        """How many calls are not over: those that are answered, and those that we place and nobody has answered yet."""
 
     def answer(self, call: IncomingCall, *, draining: bool) -> Answer:
-        """How to answer a call; a new one is refused while draining. Asked again with the same CallSid, it says
-        the same."""
+        """How to answer a call; a new one is refused while draining, but whom we have called is answered. Asked again
+        with the same CallSid, it says the same."""
 
     def admit(self, opening: StreamOpening, leg: MediaStream) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""
@@ -51,4 +51,4 @@ class Switchboard(Protocol):
         """Why no call can be answered; empty if all is well."""
 
     def end_calls(self, reason: str) -> None:
-        """Begin to end all calls."""
+        """Begin to end all calls, also those that nobody has answered yet."""

@@ -31,7 +31,7 @@ LAST_WORDS_S = 2.0  # after the last call: Twilio asks how to go on, and must fi
 class DrainServer(uvicorn.Server):
     """A server that a first SIGTERM or SIGINT lets run until its calls are over, and a second one ends at once.
 
-    Calls still live after `drain_s` are told to end. uvicorn's own way is to close every socket at once, and to
+    Calls still open after `drain_s` are told to end. uvicorn's own way is to close every socket at once, and to
     raise the signal again; after a drain the process can exit with 0.
     """
 
@@ -44,7 +44,7 @@ class DrainServer(uvicorn.Server):
         self._drain = drain
         self._drain_s = drain_s
         self._deadline: float | None = None
-        self._last_live = float("-inf")
+        self._last_open = float("-inf")
         self._ending = False
         self.listening = asyncio.Event()
 
@@ -65,8 +65,8 @@ class DrainServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self._drain.begun:
             self._drain.begun = True  # said at the next tick: a signal may come in the middle of a log line
-            if self._switchboard.live_calls:
-                self._last_live = time.monotonic()
+            if self._switchboard.open_calls:
+                self._last_open = time.monotonic()
         else:
             self.force_exit = True
             super().handle_exit(sig, frame)
@@ -79,16 +79,16 @@ class DrainServer(uvicorn.Server):
     def _check_drain(self, now: float) -> None:
         if self._deadline is None:
             self._deadline = now + self._drain_s
-            log.info("draining: no new calls", extra={"live_calls": self._switchboard.live_calls})
-        if self._switchboard.live_calls:
-            self._last_live = now
+            log.info("draining: no new calls", extra={"open_calls": self._switchboard.open_calls})
+        if self._switchboard.open_calls:
+            self._last_open = now
             if now >= self._deadline + GOODBYE_S:
                 self.should_exit = True
             elif now >= self._deadline and not self._ending:
                 self._ending = True
-                log.warning("drain time is over: ending calls", extra={"live_calls": self._switchboard.live_calls})
+                log.warning("drain time is over: ending calls", extra={"open_calls": self._switchboard.open_calls})
                 self._switchboard.end_calls("the service is shutting down")
-        elif now >= self._last_live + LAST_WORDS_S:
+        elif now >= self._last_open + LAST_WORDS_S:
             self.should_exit = True
 
 

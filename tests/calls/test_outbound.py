@@ -346,6 +346,24 @@ async def test_a_cancellation_outlives_the_service(tmp_path):
         assert carrier.hung_up == [carrier.placed[0].call_sid]
 
 
+async def test_at_the_end_of_the_service_those_are_ended_who_have_not_answered(tmp_path):
+    carrier = Carrier([None, (LOST,), None])
+    async with office(tmp_path, carrier, timing=Timing(look_after_s=(3600.0,))) as at_work:
+        assert at_work.dialer.unanswered == 0
+        dials = []
+        for number, to in enumerate((ADA, BOB, "+12125550125"), start=1):
+            dials.append(await at_work.dial(to))
+            await at_work.placed(number)
+        await at_work.until(dials[1], "unknown")
+        answered = carrier.placed[0]
+        at_work.dialer.expected(answered.nonce, answered.call_sid)
+        assert at_work.dialer.unanswered == 2
+        at_work.dialer.cancel_unanswered()
+        at_work.callback(carrier.placed[1], "ringing")
+        await asyncio.sleep(0.01)
+        assert carrier.hung_up == [carrier.placed[2].call_sid, carrier.placed[1].call_sid]
+
+
 async def test_what_is_over_or_unknown_cannot_be_canceled(at_work):
     dial = await at_work.dial()
     at_work.callback(await at_work.placed(), "busy")

@@ -273,7 +273,7 @@ async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_
     )
     assert switchboard.answer(incoming("guessed")) == Refuse("rejected")
     assert engine.sessions == []
-    assert isinstance(switchboard.answer(incoming("nonce")), Connect)
+    assert isinstance(switchboard.answer(incoming("nonce"), draining=True), Connect)  # whom we have called
     assert engine.sessions[0].prompt == "Call Grace."
     call_sid = incoming(None).call_sid
     assert switchboard.is_live(call_sid)

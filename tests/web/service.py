@@ -59,7 +59,7 @@ class Switchboard:
         self.told_to_end: list[str] = []
 
     @property
-    def live_calls(self) -> int:
+    def open_calls(self) -> int:
         return len(self.legs)
 
     def answer(self, call: IncomingCall, *, draining: bool) -> Answer:
