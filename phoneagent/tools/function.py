@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_type_hints, overload
+from typing import Annotated, Any, Literal, Protocol, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -109,26 +109,40 @@ def tool(
 def tool(
     function: Callable[..., Any] | None = None,
     /,
-    *,
-    while_running: Filler | str | None = None,
     **options: Any,
 ) -> Any:
     """Make a tool of a function, sync or async, with types on all parameters and a docstring.
 
     The docstring is what the model reads; lines "name: text" under "Args:" describe the parameters, and so does
     `Annotated[…, "text"]`. The options are those of ToolPolicy; `while_running` may be a line to be spoken, or "music".
-    An agent's file may set each of them otherwise. Raises ToolError for a function that can't be a tool.
+    An agent's file may set each of them otherwise. Raises ToolError for a function that can't be a tool, and for
+    options that are none.
     """
-    policy = ToolPolicy(while_running=_filler(while_running), **options)
+    policy = _policy(options)
     if function is None:
         return lambda function: tool_of(function, policy)
     return tool_of(function, policy)
 
 
-def _filler(given: Filler | str | None) -> Filler | None:
-    if not isinstance(given, str):
-        return given
-    return Filler(None if given == "music" else Line(given))
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    timeout_s: Annotated[float, Field(gt=0, le=600)] | None = None
+    while_running: Filler | str | None = None
+    on_barge_in: Literal["keep", "cancel"] = "keep"
+    side_effects: bool = False
+    confirm: bool = False
+
+
+def _policy(given: dict[str, Any]) -> ToolPolicy:
+    try:
+        options = dict(_Options(**given))
+    except ValidationError as error:
+        raise ToolError(f"@tool: {_faults(error)}") from None
+    filler = options["while_running"]
+    if isinstance(filler, str):
+        options["while_running"] = Filler(None if filler == "music" else Line(filler))
+    return ToolPolicy(**options)
 
 
 def tool_of(function: Callable[..., Any], policy: ToolPolicy) -> Tool:
@@ -146,7 +160,9 @@ def tool_of(function: Callable[..., Any], policy: ToolPolicy) -> Tool:
         arguments = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
         parameters = arguments.model_json_schema(schema_generator=_WithoutTitles)
     except (PydanticUserError, NameError) as error:
-        raise ToolError(f"{name}: {error}") from error
+        raise ToolError(
+            f"{name}: {str(error).partition('. ')[0]}"
+        ) from error  # then pydantic says how to get around it
     parameters = {key: value for key, value in parameters.items() if key not in ("title", "description")}
     spec = ToolSpec(name, description, {"type": "object", "properties": {}} | parameters, policy)
     return Tool(spec, function, arguments, call_parameter)

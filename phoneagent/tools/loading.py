@@ -123,4 +123,5 @@ def _line(error: BaseException, path: Path) -> int:
 def _reason(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"syntax error, {error.msg}"
-    return f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())

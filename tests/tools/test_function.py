@@ -114,8 +114,22 @@ def test_how_a_tool_is_run_is_said_where_it_is_defined():
     assert policy(while_running="One moment.").while_running == Filler(Line("One moment."))
     assert policy(while_running="music").while_running == Filler(None)
     assert policy(while_running=Filler(None, 500)).while_running == Filler(None, 500)
-    with pytest.raises(TypeError):
-        policy(retries=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeouts": 3}, "@tool: timeouts: "),
+        ({"timeout_s": 0}, "@tool: timeout_s: "),
+        ({"timeout_s": 601}, "@tool: timeout_s: "),
+        ({"while_running": 800}, "@tool: while_running"),
+        ({"on_barge_in": "stop"}, "@tool: on_barge_in: .*'keep' or 'cancel'"),
+        ({"confirm": "yes"}, "@tool: confirm: "),
+    ],
+)
+def test_an_option_that_is_none_is_refused_where_it_is_written(options: dict[str, Any], said: str):
+    with pytest.raises(ToolError, match=said):
+        tool(**options)
 
 
 def test_a_function_of_the_call_can_say_who_is_calling():

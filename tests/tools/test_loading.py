@@ -44,6 +44,9 @@ def test_a_file_that_fails_is_a_problem_in_its_line_and_the_others_are_loaded(tm
     (tmp_path / "exit.py").write_text("import sys\nsys.exit(3)\n")
     (tmp_path / "missing.py").write_text("import no_such_module_here\n")
     (tmp_path / "syntax.py").write_text("\ndef book(:\n")
+    (tmp_path / "odd.py").write_text(
+        "from phoneagent.tools import tool\n\nclass Odd: ...\n\n@tool\ndef odd(odd: Odd) -> None:\n    'Odd.'\n"
+    )
     (tmp_path / "untold.py").write_text(
         "from phoneagent.tools import tool\n\n@tool\ndef untold(people: int) -> None: ...\n"
     )
@@ -53,8 +56,10 @@ def test_a_file_that_fails_is_a_problem_in_its_line_and_the_others_are_loaded(tm
         "crash.py:3: can't be imported: ZeroDivisionError: division by zero",
         "exit.py:2: can't be imported: SystemExit: 3",
         "missing.py:1: can't be imported: ModuleNotFoundError: No module named 'no_such_module_here'",
+        "odd.py:5: can't be imported: odd: "
+        "Unable to generate pydantic-core schema for <class 'phoneagent_tools_odd.Odd'>",
         "syntax.py:2: can't be imported: syntax error, invalid syntax",
-        "untold.py:3: can't be imported: ToolError: untold: a tool needs a docstring, it is what the model is told",
+        "untold.py:3: can't be imported: untold: a tool needs a docstring, it is what the model is told",
     ]
 
 
