@@ -106,8 +106,27 @@ class _HttpRunnable:
     async def run(self, arguments: str, call: Call) -> Any:
         """What of the answer the agent file asks for."""
         request = self._request(self.arguments.parse(arguments), call)
+        for sent_on in range(_MOST_REDIRECTS):
+            try:
+                answer, following = await self._send(request)
+            except ToolError as error:
+                error.ran = error.ran or sent_on > 0  # who has sent us on may have done its work before
+                raise
+            if following is None:
+                return answer
+            request = self._followed(request, following)
+        raise ToolError("The service answered with too many redirects.", ran=True)
+
+    async def _send(self, request: httpx.Request) -> tuple[Any, httpx.Request | None]:
+        """What of the answer is asked for; or the request that it redirects to. Raises ToolError."""
         try:
-            return await self._answer(request)
+            response = await self.client.send(request, stream=True)
+            try:
+                if self.declared.allow_redirects and response.next_request is not None:
+                    return None, response.next_request
+                return await http_answer.read(response, self.declared.result, self.secrets), None
+            finally:
+                await response.aclose()
         except ForbiddenAddressError as error:
             self._log("http tool's host is not on the public internet, and allow_private is not set", error)
             raise ToolError("The service is at an address that is not allowed.") from None
@@ -130,18 +149,6 @@ class _HttpRunnable:
             )
         except httpx.InvalidURL:
             raise BadArgumentsError("arguments: too long for an address") from None
-
-    async def _answer(self, request: httpx.Request) -> Any:
-        for _ in range(_MOST_REDIRECTS):
-            response = await self.client.send(request, stream=True)
-            try:
-                following = response.next_request
-                if following is None or not self.declared.allow_redirects:
-                    return await http_answer.read(response, self.declared.result, self.secrets)
-            finally:
-                await response.aclose()
-            request = self._followed(request, following)
-        raise ToolError("The service answered with too many redirects.", ran=True)
 
     def _followed(self, sent: httpx.Request, request: httpx.Request) -> httpx.Request:
         """The request that a redirect asks for, without what is meant for another origin only."""

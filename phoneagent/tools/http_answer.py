@@ -35,7 +35,7 @@ async def _body(response: httpx.Response) -> bytes:
     async for part in response.aiter_raw():
         body += part
         if len(body) > MAX_BYTES:
-            raise _TOO_LONG
+            raise _too_long()
         await asyncio.sleep(0)  # what was received at once can be thousands of parts, and calls are going on
     return bytes(body)
 
@@ -68,7 +68,7 @@ def _inflated(body: bytes, encoding: str) -> bytes:
     except zlib.error:
         raise _unusable("The service's answer is damaged.") from None
     if len(inflated) > MAX_BYTES:
-        raise _TOO_LONG
+        raise _too_long()
     return inflated
 
 
@@ -104,4 +104,5 @@ def _unusable(message: str) -> ToolError:
     return ToolError(message, ran=True)
 
 
-_TOO_LONG = _unusable(f"The service's answer is longer than {MAX_BYTES // 1024} KiB.")
+def _too_long() -> ToolError:
+    return _unusable(f"The service's answer is longer than {MAX_BYTES // 1024} KiB.")

@@ -16,7 +16,7 @@ from referencing import Registry
 
 from phoneagent.tools.runnable import BadArgumentsError
 
-_MOST_BYTES = 16 * 1024  # checked on the event loop, at 1 ms for a KiB
+_MOST_CHARACTERS = 16 * 1024  # checked on the event loop, at 1 ms for 1,000
 _MOST_FAULTS = 5
 _LONGEST_FAULT = 200
 _OPEN = {"additionalProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef"}
@@ -80,7 +80,7 @@ class Arguments:
 
     def parse(self, text: str) -> dict[str, Any]:
         """The arguments from JSON text, with the defaults of those left out. Raises BadArgumentsError."""
-        if len(text) > _MOST_BYTES:
+        if len(text) > _MOST_CHARACTERS:
             raise BadArgumentsError("arguments: too long")
         try:
             given = orjson.loads(text.strip() or "{}")

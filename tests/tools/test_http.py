@@ -107,7 +107,7 @@ async def test_bad_arguments_are_not_sent(tools: HttpTools, network: Network):
         with pytest.raises(BadArgumentsError):
             await run(tools, ORDER, arguments)
     with pytest.raises(BadArgumentsError, match="too long for an address"):
-        await run(tools, ORDER, f'{{"order": "{"é" * 30_000}"}}')
+        await run(tools, ORDER, f'{{"order": "{"é" * 16_000}"}}')
     assert network.dialled == []
 
 
@@ -170,8 +170,11 @@ async def test_an_answer_without_an_end_is_given_up(ask: Ask):
     async def endless(request: Received) -> bytes:
         return b"HTTP/1.1 200 -\r\nContent-Type: text/plain\r\n\r\n" + b"x" * (2 * MAX_BYTES)
 
-    with pytest.raises(ToolError, match="longer than 1024 KiB"):
+    with pytest.raises(ToolError, match="longer than 1024 KiB") as first:
         await ask(endless)
+    with pytest.raises(ToolError) as second:
+        await ask(endless)
+    assert first.value is not second.value  # one for all would keep what each was raised with, the answer too
 
 
 async def test_an_answer_in_thousands_of_parts_leaves_room_for_calls(ask: Ask):
@@ -342,8 +345,9 @@ async def test_a_redirect_leads_nowhere_that_a_tool_may_not_go(network: Network,
     http = HttpTools({"SHOP_TOKEN": SECRET}, ssl_context=trusting(), resolve=resolve)
     async with serving(moving(location.encode().decode("latin-1")), tls=True) as server:
         network.port = server.port
-        with pytest.raises(ToolError, match=message):
+        with pytest.raises(ToolError, match=message) as raised:
             await run(http, MOVED)
+    assert raised.value.ran  # the service that redirects may have done its work
     assert set(network.dialled) == {"93.184.215.14"}
     assert {request.path for request in server.received} == {"/a"}
     await http.close()
