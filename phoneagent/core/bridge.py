@@ -327,7 +327,7 @@ class CallBridge:
         commands += self._waiting.follow(now, allowed=call.streaming and call.ready and not self._farewell.at_hand)
         if hearing:
             commands += self._handover.follow(now)
-        if call.ready and not call.away:
+        if call.ready and here:  # an answer that began now would be cut off, and not be given again
             asked = self._responses.next(answerable=not self._tool_calls.incomplete)
             if asked:
                 self._failures.asked(now)

@@ -63,8 +63,25 @@ def test_nothing_is_asked_for_or_done_while_the_caller_is_away():
     call.caller_speaks()
     call.caller_stops()
     assert "caller_away" in output_of(call.calls_tool("look_up", "t2"), "t2")
+    assert call.happens(on.ApprovalRequested("q1", "transfer_call", "{}"))[0].approve is False
     call.at(600.0)
     assert not {do.RequestResponse, do.RunTool, do.StartMusic} & {type(command) for command in call.done[before:]}
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_who_is_about_to_leave_is_spoken_to_only_when_they_are_back_or_stay(stays: bool):
+    call = TestCall(transfer_call=TRANSFER)
+    call.wants("transfer_call", "t1")
+    call.happens(on.CallerLeaving())
+    # the caller's line may ask how to go on before we hear that the stream has ended
+    assert call.happens(on.CallerReturning(NOTE)) == (TOLD,)
+    assert ASK not in call.tool_ends("t1", "sent")
+    assert ASK not in call.at(1.0)
+    if stays:
+        assert call.happens(on.CallerStays()) == (ASK,)
+    else:
+        call.happens(on.StreamEnded())
+        assert call.happens(BACK) == (ASK,)
 
 
 def test_a_tool_that_waited_for_the_last_word_is_not_run_behind_the_callers_back():
