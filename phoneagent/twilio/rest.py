@@ -29,6 +29,9 @@ API_URL = "https://api.twilio.com"
 TIMEOUT_S = 10.0
 _TRIES = 4
 
+# TLS may also break when Twilio has the request already, so that a certificate is the only thing of it that tells
+_UNSENT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED")
+
 MachineDetection = Literal["Enable", "DetectMessageEnd"]
 
 
@@ -241,10 +244,10 @@ def _asked(request: Callable[[], Any]) -> Any:
             case (_, Response(status_code=status, text=text)) if status != 200:
                 raise _refused(status, *_said(text)) from None
         raise TwilioError(f"Twilio's answer is not understood: {error}", maybe_done=True) from None
-    except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
+    except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
         raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}") from None
     except requests.exceptions.RequestException as error:
-        unsent = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+        unsent = any(word in repr(error) for word in _UNSENT)
         raise TwilioError(f"no answer from Twilio: {type(error).__name__}", maybe_done=not unsent) from None
 
 
