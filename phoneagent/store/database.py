@@ -17,6 +17,7 @@ from phoneagent.store.migrate import NewerDatabaseError, migrate
 
 BUSY_S = 10.0  # SQLite's lock, which another process may hold
 CONNECT_S = 10.0
+ANSWER_S = 10.0  # PostgreSQL's, to each statement
 
 
 class StoreError(Exception):
@@ -72,7 +73,9 @@ def _migrate(url: URL) -> None:
         asyncio.run(_migrate_postgresql(url))
         return
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600)  # telephone numbers and what was said are nobody else's
     engine = create_engine(url.set(drivername="sqlite"), poolclass=NullPool, connect_args={"timeout": BUSY_S})
     _prepare_sqlite(engine)
     with engine.begin() as connection:
@@ -102,7 +105,8 @@ def _url(address: str) -> URL:
 
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S})
+        timeouts = {"timeout": CONNECT_S, "command_timeout": ANSWER_S}
+        return create_async_engine(url, pool_pre_ping=True, connect_args=timeouts)
     # one connection, so that nobody meets a lock of our own
     engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
     _prepare_sqlite(engine.sync_engine)

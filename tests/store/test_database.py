@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -83,6 +85,39 @@ async def test_sqlite_writes_to_the_disk_before_it_says_so(tmp_path: Path):
         assert (await connection.execute(text("PRAGMA synchronous"))).scalar() == 2  # FULL
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
     await database.close()
+
+
+async def test_only_its_owner_reads_what_is_in_the_file(tmp_path: Path):
+    store = await open_store(f"sqlite:///{tmp_path}/data/a.db")
+    await store.keys.create("shop")
+    files = list((tmp_path / "data").iterdir())
+    assert {file.name for file in files} >= {"a.db", "a.db-wal"}
+    assert {stat.filemode(file.stat().st_mode) for file in files} == {"-rw-------"}
+    await store.close()
+
+
+async def test_a_server_that_keeps_us_waiting_is_given_up(postgres_server, monkeypatch):
+    monkeypatch.setattr("phoneagent.store.database.ANSWER_S", 0.2)
+    address = postgres_server.format("postgres")
+    store = await open_store(address)
+    other = await asyncpg.connect(address)
+    async with other.transaction():
+        await other.execute("LOCK TABLE api_keys")
+        with pytest.raises(StoreError, match="TimeoutError"):
+            await asyncio.wait_for(store.keys.list(), 5)
+    assert await store.keys.list() == []
+    await other.close()
+    await store.close()
+
+
+async def test_a_server_that_was_restarted_is_found_again(postgres_server):
+    address = postgres_server.format("postgres")
+    store = await open_store(address)
+    other = await asyncpg.connect(address)
+    await other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    assert await store.keys.list() == []
+    await other.close()
+    await store.close()
 
 
 async def test_what_goes_wrong_later_is_a_store_error_too(tmp_path: Path):
