@@ -6,7 +6,7 @@ from phoneagent.core.commands import NOTHING, Commands, EndCall
 from phoneagent.core.failures import Failures
 from phoneagent.core.farewell import Farewell
 from phoneagent.core.floor import Floor
-from phoneagent.core.responses import ANSWER
+from phoneagent.core.responses import REPLY
 from phoneagent.core.sessions import Sessions
 from phoneagent.core.state import CallState
 from phoneagent.core.tooling import Tooling
@@ -79,7 +79,7 @@ class Absence:
             self._call.timers.set("away", now + LONGEST_ABSENCE_S)
         commands = NOTHING if self._call.ready else self._sessions.open()
         commands += self._call.tell("system", note)
-        self._call.responses.want(ANSWER)
+        self._call.responses.want(REPLY)
         return commands
 
     def end(self, now: float) -> Commands:

@@ -28,7 +28,7 @@ from phoneagent.core.farewell import END_CALL, GRACE_S, MACHINE, Farewell
 from phoneagent.core.floor import Floor
 from phoneagent.core.handover import Handover
 from phoneagent.core.playout import Progress
-from phoneagent.core.responses import ANSWER, Request
+from phoneagent.core.responses import ANSWER, REPLY, Request
 from phoneagent.core.sessions import Sessions
 from phoneagent.core.silence import SilenceWatch
 from phoneagent.core.state import CallState, Counters
@@ -66,7 +66,6 @@ class CallBridge:
         self._sessions = Sessions(call, self._floor, self._tooling, self._failures, self._farewell)
         self._absence = Absence(call, self._floor, self._tooling, self._failures, self._farewell, self._sessions)
         self._handover = Handover(call, self._floor, self._tooling, self._sessions, self._act_for)
-        self._deaf = False  # what is heard is a machine
 
     @property
     def agent(self) -> Agent:
@@ -137,8 +136,8 @@ class CallBridge:
 
     def _caller_audio(self, event: on.CallerAudio, now: float) -> Commands:
         call = self._call
-        if not call.ready or self._deaf:
-            if call.opening and not self._deaf:
+        if not call.ready or call.deaf:
+            if call.opening and not call.deaf:
                 call.counters.held_frames_dropped += call.caller.hold(event.audio)
             return NOTHING
         append = do.AppendAudio(event.audio)
@@ -160,7 +159,7 @@ class CallBridge:
         if not self._call.ready:
             self._held_digits += digits
             return NOTHING
-        self._responses.want(ANSWER)
+        self._responses.want(REPLY)
         return self._call.tell("user", keypad(digits)) + self._tooling.caller_took_turn()
 
     def _mark_reached(self, event: on.MarkReached, now: float) -> Commands:
@@ -199,6 +198,8 @@ class CallBridge:
 
     def _caller_transcript(self, event: on.CallerTranscript, now: float) -> Commands:
         if not event.text.strip():
+            if event.final:
+                self.transcript.nothing_more(event.turn_id)
             return NOTHING
         self._silence.caller_spoke()
         at_s = self._call.at_s(now)
@@ -216,7 +217,7 @@ class CallBridge:
         return self._waiting.stop_music() + self._speech.audio(event, now)
 
     def _speech_started(self, _: on.CallerStartedSpeaking, now: float) -> Commands:
-        if self._call.away or self._deaf:  # an echo of what was heard before
+        if self._call.away or self._call.deaf:  # an echo of what was heard before
             return NOTHING
         return self._floor.speech_started(now)
 
@@ -280,8 +281,8 @@ class CallBridge:
     def _machine_answered(self, event: on.MachineAnswered, now: float) -> Commands:
         if event.message is None:
             return self._end(do.EndCall("machine", MACHINE), now)
-        self._deaf = True
-        commands = self._floor.cut(now)
+        self._call.deaf = True
+        commands = self._floor.cut(now) + self._tooling.drop_held()
         self._floor.start_over()
         self._farewell.leave_message(event.message, now)
         return commands

@@ -11,7 +11,7 @@ Deed = tuple[str, str]
 def deed(name: str, arguments: str) -> Deed:
     """What a tool call would do."""
     try:
-        return name, json.dumps(json.loads(arguments, parse_float=_number), sort_keys=True)
+        return name, json.dumps(json.loads(arguments.strip() or "{}", parse_float=_number), sort_keys=True)
     except (ValueError, RecursionError):
         return name, arguments.strip()
 
@@ -37,3 +37,7 @@ class Confirmations:
             return True
         self._answered[wanted] = False
         return False
+
+    def give_back(self, wanted: Deed) -> None:
+        """What was granted was not done: it may be tried once more."""
+        self._answered[wanted] = True

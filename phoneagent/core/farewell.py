@@ -11,6 +11,7 @@ from phoneagent.core.errors import Problem
 from phoneagent.core.responses import ANSWER, Request
 from phoneagent.core.state import CallState
 from phoneagent.core.toolcalls import ToolCalls
+from phoneagent.core.tooling import CALLER_SPOKE
 
 END_CALL = "end_call"
 MACHINE = "answering machine"
@@ -156,6 +157,9 @@ class Farewell:
         """The agent has called `end_call`."""
         if self._why is not None:
             return (SendToolOutput(event.tool_call_id, _GOODBYE_SAID),)
+        if self._call.speech.is_silenced(event.response_id):
+            self._tools.posted(event.response_id)
+            return (SendToolOutput(event.tool_call_id, CALLER_SPOKE),)
         self._call.responses.drop_all()
         self._why = _Reason("agent_hung_up", END_CALL, awaits=ANSWER, tool_call_id=event.tool_call_id)
         # The same response may still go on to speak: whether goodbye was said shows at its end.

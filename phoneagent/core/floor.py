@@ -6,7 +6,7 @@ from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.commands import NOTHING, Commands
 from phoneagent.core.farewell import Farewell
-from phoneagent.core.responses import ANSWER
+from phoneagent.core.responses import REPLY
 from phoneagent.core.silence import ENDLESS_SPEECH_S, SilenceWatch
 from phoneagent.core.state import CallState
 from phoneagent.core.tooling import Tooling
@@ -78,7 +78,7 @@ class Floor:
         if not call.agent.barge_in.by_session:
             self.stop_holding()
             if not ignored:
-                call.responses.want(ANSWER)
+                call.responses.want(REPLY)
         return NOTHING if ignored else self._tooling.caller_took_turn()
 
     def stop_holding(self) -> None:
@@ -91,7 +91,7 @@ class Floor:
         """Nothing is heard of the caller any more; what they said last is answered when that is possible again."""
         call = self._call
         if call.timers.is_set("unanswered"):
-            call.responses.want(ANSWER)
+            call.responses.want(REPLY)
         call.caller.left()
         call.responses.held = False
         call.timers.cancel("unanswered")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from phoneagent.core.commands import AddMessage, Commands
-from phoneagent.core.transcript import Transcript
+from phoneagent.core.transcript import Transcript, Turn
+from phoneagent.core.wording import NOT_WRITTEN_DOWN
 
 MOST_MESSAGES = 40
 LONGEST_ARGUMENTS = 500
@@ -23,7 +24,7 @@ class History:
         """Note a text that is no turn: it stands behind everything that there is by now."""
         item_id = f"added/{len(self._added)}"
         self._added[item_id] = AddMessage(role, text)
-        self._transcript.link(item_id, None)
+        self._transcript.note(item_id)
 
     def messages(self) -> Commands:
         """The conversation, or the end of a long one."""
@@ -31,9 +32,14 @@ class History:
         for item_id in self._transcript.order:
             if (message := self._added.get(item_id)) is not None:
                 messages.append(message)
-            elif (turn := self._transcript.turn(item_id)) is not None and turn.text:
-                messages.append(AddMessage("user" if turn.speaker == "caller" else "assistant", turn.text))
+            elif (turn := self._transcript.turn(item_id)) is not None and (text := _told(turn)):
+                messages.append(AddMessage("user" if turn.speaker == "caller" else "assistant", text))
         return tuple(messages[-MOST_MESSAGES:])
+
+
+def _told(turn: Turn) -> str:
+    unknown = turn.speaker == "caller" and not turn.final  # nobody wrote it down, or not yet
+    return turn.text or (NOT_WRITTEN_DOWN if unknown else "")
 
 
 def tool_result(name: str, arguments: str, output: str) -> str:

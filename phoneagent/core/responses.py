@@ -9,7 +9,7 @@ come first, so that a greeting is one and nothing follows a goodbye.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoneagent.core.agents import Line
 from phoneagent.core.commands import NOTHING, AddMessage, Commands, RequestResponse
@@ -18,9 +18,13 @@ from phoneagent.core.wording import say_exactly
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A response that is to be asked for: a line to say, or (None) an answer to the conversation."""
+    """A response that is to be asked for: a line to say, or (None) an answer to the conversation.
+
+    `at_once`: it does not wait for the outputs of tools.
+    """
 
     line: Line | None = None
+    at_once: bool = field(default=False, compare=False)
 
     def commands(self) -> Commands:
         """What asks the session for it."""
@@ -33,6 +37,7 @@ class Request:
 
 
 ANSWER = Request()
+REPLY = Request(at_once=True)  # to the caller, who has spoken
 
 
 class Responses:
@@ -48,7 +53,7 @@ class Responses:
         self.asked: Request | None = None
         self.held = False  # the caller speaks: the session will answer that first
         self.paused = False  # a refusal or a failure asks for a moment's patience
-        self._answer_wanted = False
+        self._answer: Request | None = None  # that is wanted
         self._lines: deque[Line] = deque()
 
     @property
@@ -59,22 +64,22 @@ class Responses:
     @property
     def idle(self) -> bool:
         """Whether nothing is going on and nothing is wanted."""
-        return not (self.busy or self._answer_wanted or self._lines)
+        return not (self.busy or self._answer or self._lines)
 
     def want(self, request: Request) -> None:
         """Have a response asked for as soon as that is allowed."""
-        if request.line is None:
-            self._answer_wanted = True
-        else:
+        if request.line is not None:
             self._lines.append(request.line)
+        elif self._answer is None or request.at_once:
+            self._answer = request
 
     def drop_answer(self) -> None:
         """Forget the wish for an answer: the session is about to give it anyway."""
-        self._answer_wanted = False
+        self._answer = None
 
     def drop_all(self) -> None:
         """Forget all wishes."""
-        self._answer_wanted = False
+        self._answer = None
         self._lines.clear()
 
     def forget(self, line: Line) -> None:
@@ -85,7 +90,7 @@ class Responses:
     def start_over(self) -> None:
         """Another session takes the place of this one: what was wanted of that is wanted of this."""
         if self.active is not None and self.active_request is None:
-            self._answer_wanted = True
+            self.want(REPLY)
         self.refused()
         self.active = self.active_request = None
         self.held = self.paused = False
@@ -93,18 +98,19 @@ class Responses:
     def next(self, *, answerable: bool = True) -> Commands:
         """Ask for the next response that is wanted, if one may be asked for now.
 
-        A conversation that lacks the output of a tool is not `answerable`; given words can be said all the same.
+        A conversation that lacks the output of a tool is not `answerable`; given words can be said all the same, and
+        a caller who has spoken is not kept waiting.
         """
-        if self.busy or self.held or self.paused or not (self._answer_wanted or self._lines):
+        if self.busy or self.held or self.paused:
             return NOTHING
-        if not answerable and not (self._lines and self._lines[0].exact):
+        line, answer = self._lines[0] if self._lines else None, self._answer
+        if not (answerable or (line and line.exact) or (answer and answer.at_once)):
             return NOTHING
-        if self._lines:
+        if line is not None:
             self.asked = Request(self._lines.popleft())
         else:
-            self._answer_wanted = False
-            self.asked = ANSWER
-        return self.asked.commands()
+            self.asked, self._answer = answer, None
+        return NOTHING if self.asked is None else self.asked.commands()
 
     def started(self, response_id: str) -> None:
         """Note that the session generates a response, which sees all that the conversation holds by now."""
@@ -119,7 +125,7 @@ class Responses:
             self.active_request = None
         self.asked = None
         if request.line is None:
-            self._answer_wanted = True
+            self.want(request)
         else:
             self._lines.appendleft(request.line)
 

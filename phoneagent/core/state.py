@@ -41,6 +41,7 @@ class CallState:
         self.caller = CallerSpeech(agent.turn_detection)
         self.streaming = False  # the caller can hear
         self.away = False  # the caller was, and is to be again
+        self.deaf = False  # who listens is an answering machine
         self.opening = True  # a session is being set up
         self.ready = False  # a session can be talked to
         self._began = began

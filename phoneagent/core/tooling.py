@@ -30,12 +30,14 @@ _READ_BACK = (
     "If it is yes, call this again with the same arguments."
 )
 _CONFIRM = tool_error("not_confirmed", _READ_BACK)
-_CALLER_SPOKE = tool_error(
+CALLER_SPOKE = tool_error(
     "caller_spoke",
     "The caller spoke first, so nothing was done. Answer them, and call this again if it is still wanted.",
 )
 _CANCELLED = tool_error("cancelled", "It was stopped because the caller spoke. It may or may not have been done.")
-_CALLER_AWAY = tool_error("caller_away", "The caller is not on the line, so nothing was done.")
+_AWAY = "The caller is not on the line, so nothing was done."
+_CALLER_AWAY = tool_error("caller_away", _AWAY)
+_SESSION_GONE = tool_error("not_done", "The conversation moved on to another session first, so nothing was done.")
 _NOT_ALLOWED = "You are not allowed to use this tool."
 
 
@@ -100,8 +102,10 @@ class Tooling:
         run = _Run(event.tool_call_id, event.response_id, event.name, event.arguments, policy, wanted)
         self._runs[run.tool_call_id] = self._open[run.tool_call_id] = run
         self._calls.begin(run.tool_call_id, run.response_id)
-        if self._call.away:
+        if self._call.away or self._call.deaf:
             return self._done(run, _CALLER_AWAY, ran=False)
+        if policy.after_speech and self._call.speech.is_silenced(event.response_id):
+            return self._done(run, CALLER_SPOKE, ran=False)  # of a last word that was cut short
         if (first := self._deeds.get(wanted)) is not None:
             if first.output is None:
                 first.shared_by.append(run)
@@ -124,6 +128,8 @@ class Tooling:
         reason = None
         if policy is None:
             reason = _NOT_ALLOWED
+        elif self._call.away or self._call.deaf:
+            reason = _AWAY
         elif policy.confirm and not self._confirmations.granted(deed(event.name, event.arguments)):
             reason = _READ_BACK
         if reason is not None:
@@ -146,7 +152,11 @@ class Tooling:
     def finished(self, event: on.ToolFinished) -> Commands:
         """A tool is done."""
         run = self._open.get(event.tool_call_id)
-        return NOTHING if run is None or run.began is None else self._done(run, event.output, ran=event.ran)
+        if run is None or run.began is None:
+            return NOTHING
+        if run.policy.confirm and not event.ran:
+            self._confirmations.give_back(run.deed)
+        return self._done(run, event.output, ran=event.ran)
 
     def answer(self, tool_call_id: str, output: str, *, silent: bool = False) -> Commands:
         """Answer a call that runs in place of the tool."""
@@ -155,10 +165,9 @@ class Tooling:
 
     def release(self, now: float) -> Commands:
         """Run what has waited for the agent's last word, if that was heard."""
-        if self._call.speech.playing or self._call.responses.held:
+        if self._call.speech.playing or self._call.responses.held or self._call.responses.active is not None:
             return NOTHING
-        active = self._call.responses.active
-        return self._run_held([run for run in self._held() if run.response_id != active], now)
+        return self._run_held(list(self._held()), now)
 
     def time_is_up(self, now: float) -> Commands:
         """Run what has waited too long, and wait no longer for what the engine's service runs."""
@@ -176,7 +185,7 @@ class Tooling:
 
     def caller_spoke(self) -> Commands:
         """The caller has said something, or stopped the agent from speaking."""
-        commands = self.drop_held(_CALLER_SPOKE)
+        commands = self.drop_held(CALLER_SPOKE)
         for run in [run for run in self._open.values() if run.began is not None]:
             if run.policy.on_barge_in == "cancel":
                 commands += (do.CancelTool(run.tool_call_id), *self._done(run, _CANCELLED, ran=True))
@@ -188,7 +197,7 @@ class Tooling:
 
     def session_gone(self) -> None:
         """What runs can't be answered any more: its outcome is told to the next session."""
-        self.drop_held()
+        self.drop_held(_SESSION_GONE)
         for run in self._open.values():
             run.of_earlier_session = True
         self._calls.clear()

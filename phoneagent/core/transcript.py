@@ -47,6 +47,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self._order: list[str] = []  # every item of the conversation, also those that nobody says
+        self._notes: set[str] = set()  # of these, what the session gives no place
         self._turns: dict[str, Turn] = {}
 
     @property
@@ -70,10 +71,18 @@ class Transcript:
             if after is None or after not in self._order:
                 return
             self._order.remove(turn_id)
-        if after is not None and after in self._order:
-            self._order.insert(self._order.index(after) + 1, turn_id)
-        else:
+        if after is None or after not in self._order:
             self._order.append(turn_id)
+            return
+        place = self._order.index(after) + 1
+        while place < len(self._order) and self._order[place] in self._notes:
+            place += 1
+        self._order.insert(place, turn_id)
+
+    def note(self, item_id: str) -> None:
+        """Place at the end what is no item of the session's: what the session adds from now on stands behind it."""
+        self._notes.add(item_id)
+        self._order.append(item_id)
 
     def open(self, turn_id: str, speaker: Literal["caller", "agent"], at_s: float) -> Turn:
         """The turn of that id; a new one, at the end, if there is none."""
@@ -88,6 +97,11 @@ class Transcript:
         """Add a piece of the caller's words, or (final) replace them by the whole."""
         turn = self.open(turn_id, "caller", at_s)
         return self._put(replace(turn, text=text if final else turn.text + text, final=final))
+
+    def nothing_more(self, turn_id: str) -> None:
+        """Note that no further words of a turn were made out: if there are none, it was a noise."""
+        if (turn := self._turns.get(turn_id)) is not None:
+            self._put(replace(turn, final=True))
 
     def agent_says(self, turn_id: str, text: str, at_s: float) -> Turn:
         """Add a piece of the agent's words; nobody has heard it yet."""

@@ -16,7 +16,7 @@ class Waiting:
         self._call = call
         self._tooling = tooling
         self._quiet_since: float | None = None
-        self._said: dict[str, Line] = {}  # tool calls, and the line that was asked for because of them
+        self._said: dict[str, Line] = {}  # tool calls, and the line that was asked for because of them, once for all
         self._music_of: str | None = None  # the tool call that it plays for
 
     def follow(self, now: float, *, allowed: bool) -> Commands:
@@ -25,7 +25,8 @@ class Waiting:
             tool_call_id: (policy.while_running, since) for tool_call_id, policy, since in self._tooling.running()
         }
         for tool_call_id in self._said.keys() - running.keys():  # what was not said yet would come too late
-            self._call.responses.forget(self._said.pop(tool_call_id))
+            if (line := self._said.pop(tool_call_id)) not in self._said.values():
+                self._call.responses.forget(line)
         commands: Commands = NOTHING
         if not allowed or self._call.caller.speaking or self._music_of not in running:
             commands = self.stop_music()
@@ -35,6 +36,7 @@ class Waiting:
             return commands
         if self._quiet_since is None:
             self._quiet_since = now
+        lines = {tool_call_id: filler.line for tool_call_id, (filler, _) in running.items() if filler and filler.line}
         coming: float | None = None
         for tool_call_id, (filler, since) in running.items():
             if filler is None or tool_call_id in self._said or (filler.line is None and self._music_of is not None):
@@ -46,7 +48,7 @@ class Waiting:
                 self._music_of = tool_call_id
                 commands += (StartMusic(),)
             else:
-                self._said[tool_call_id] = filler.line
+                self._said |= {tool: line for tool, line in lines.items() if line == filler.line}
                 self._call.responses.want(Request(filler.line))
                 break
         if coming is None:

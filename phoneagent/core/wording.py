@@ -15,6 +15,8 @@ def words_to_say(instructions: str) -> str | None:
     return instructions.removeprefix(_SAY_EXACTLY) if instructions.startswith(_SAY_EXACTLY) else None
 
 
+NOT_WRITTEN_DOWN = "[The caller said something that was not written down]"
+
 _KEYPAD = "[The caller typed on the keypad] "
 
 

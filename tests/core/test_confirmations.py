@@ -101,6 +101,20 @@ def test_a_yes_is_good_for_once():
     assert runs(call) == ["t2"]
 
 
+@pytest.mark.parametrize("policy", [CONFIRM, ToolPolicy(confirm=True, side_effects=True)])
+def test_a_yes_to_what_certainly_was_not_done_still_holds(policy):
+    call = TestCall(order=policy)
+    call.wants("order", "t1", ORDER)
+    call.says_something("c1")
+    call.wants("order", "t2", ORDER)
+    call.tool_ends("t2", "the kitchen is busy", ran=False)
+    call.wants("order", "t3", ORDER)
+    assert runs(call) == ["t2", "t3"]
+    call.tool_ends("t3", "ordered")
+    call.wants("order", "t4", ORDER)
+    assert runs(call) == ["t2", "t3"]
+
+
 def test_what_has_side_effects_is_neither_asked_nor_done_again():
     call = TestCall(order=ToolPolicy(confirm=True, side_effects=True))
     call.wants("order", "t1", ORDER)

@@ -42,6 +42,8 @@ class Watched:
         self.done: dict[Deed, str] = {}  # with side effects
         self.wanted_at: dict[Deed, int] = {}  # to be confirmed: the caller's turns before it was first wanted
         self.caller_turns = 0
+        self.caller_waits = False  # for an answer, whatever tools still run
+        self.asked_for_caller = False
 
     @property
     def session(self) -> Session:
@@ -70,10 +72,12 @@ class Watched:
             case on.ResponseStarted(response_id):
                 session.active.add(response_id)
                 session.asked = False
-            case on.ResponseEnded(response_id):
+            case on.ResponseEnded(response_id, status):
+                if response_id in session.active and status != "failed" and self.asked_for_caller:
+                    self.caller_waits = self.asked_for_caller = False
                 session.active.discard(response_id)
             case on.ResponseRefused():
-                session.asked = False
+                session.asked = self.asked_for_caller = False
             case on.AgentAudio(_, turn_id, audio, ms):
                 self.turn_of[audio], self.ms_of[audio] = session.in_call(turn_id), ms
             case on.ToolCalled(_, tool_call_id, name, arguments):
@@ -87,16 +91,23 @@ class Watched:
                 chaos.running.discard(tool_call_id)
                 if not ran:
                     self.done.pop(self.ran[tool_call_id], None)
+                    self.wanted_at[self.ran[tool_call_id]] = -1  # what was confirmed still is
             case on.AgentChanged(tool_call_id):
                 chaos.running.discard(tool_call_id)
         if isinstance(event, on.CallerTurnEnded) and not event.silent:
             self.caller_turns += 1
+            self.caller_is_to_be_answered()
+        if isinstance(event, on.StreamStarted | on.StreamEnded | on.CallerReturning):
+            self.caller_is_to_be_answered()
         self.check(self.bridge.receive(event, self.now), event)
         if isinstance(event, on.StreamEnded | on.CallerConnected) and chaos.away:
             self.phone.leave(self.now)
             assert not self.music, "no music for nobody"
         if isinstance(event, on.CallerStartedSpeaking) and chaos.streaming:
             assert not self.music, "music gives way to the caller"
+
+    def caller_is_to_be_answered(self) -> None:
+        self.caller_waits, self.asked_for_caller = True, False
 
     def at(self, time: float) -> None:
         for mark, at in self.phone.returned(time):
@@ -120,7 +131,7 @@ class Watched:
 
     def check(self, commands: do.Commands, event: on.Event | None) -> None:
         self.phone.sent(self.now)
-        for command in commands:
+        for before, command in zip((None, *commands), commands, strict=False):
             assert not self.ends, "7: nothing follows the end"
             session = self.session
             match command:
@@ -147,14 +158,17 @@ class Watched:
                     assert session.ready, "6: no audio before the formats are confirmed"
                 case do.AddMessage(role, text):
                     assert session.ready, "6: nothing is said to a session that is not ready"
-                    self.caller_turns += role == "user" and "typed" in text
+                    if role == "user" and "typed" in text:
+                        self.caller_turns += 1
+                        self.caller_is_to_be_answered()
                 case do.RequestResponse(instructions):
                     assert session.ready, "6: nothing is asked of a session that is not ready"
                     assert not self.chaos.away, "nobody is spoken to who can't hear"
                     assert not session.active, "4: one response at a time"
                     assert not session.asked or event is None, "4: one request at a time"
-                    assert instructions is not None or self._all_posted(), "4: all outputs first"
+                    assert instructions is not None or self.caller_waits or self._all_posted(), "4: all outputs first"
                     session.asked = True
+                    self.asked_for_caller = instructions is None and getattr(before, "role", None) != "system"
                 case do.StartMusic():
                     assert self.chaos.streaming, "nothing is played to nobody"
                     assert not self.music, "one music at a time"

@@ -7,7 +7,7 @@ from phoneagent.core import events as on
 from phoneagent.core.errors import Problem
 from phoneagent.core.wording import say_exactly
 
-from .calls import QUIET, Agent, Limits, Line, TestCall, without_reports
+from .calls import QUIET, Agent, Limits, Line, TestCall, ToolPolicy, output_of, without_reports
 
 CALL_BACK = do.RequestResponse(say_exactly("Please call us back."))
 BEEP = on.MachineAnswered("Please call us back.")
@@ -53,6 +53,22 @@ def test_the_noises_of_a_machine_neither_interrupt_nor_delay_the_message():
     assert call.caller_speaks("c2") == ()
     assert call.caller_stops("c2") == ()
     call.plays(3.0)
+    assert call.ends() == [LEFT]
+
+
+def test_nothing_is_done_for_a_machine():
+    call = TestCall(transfer_call=ToolPolicy(after_speech=True), look_up=ToolPolicy(), crm_find=ToolPolicy())
+    call.responds()
+    call.speaks(4.0)
+    call.calls_tool("transfer_call", "t1")
+    assert "caller_away" in output_of(call.happens(BEEP), "t1")
+    assert "caller_away" in output_of(call.calls_tool("look_up", "t2"), "t2")
+    refusal, *_ = call.happens(on.ApprovalRequested("q1", "crm_find", "{}"))
+    assert refusal.approve is False
+    assert call.response_ends("r1", "cancelled") == (CALL_BACK,)
+    call.answers(3.0, "a2", "r2")
+    call.plays(3.0)
+    assert call.count(do.RunTool) == 0
     assert call.ends() == [LEFT]
 
 

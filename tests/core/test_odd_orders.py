@@ -1,12 +1,14 @@
 """What services do that no diagram shows: bursts, ends that are not told, refusals without end, losses in between."""
 
+import pytest
+
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, BargeIn, Dtmf, Idle, Limits, Line
 from phoneagent.core.errors import Problem
 from phoneagent.core.wording import say_exactly
 
-from .calls import TestCall
+from .calls import TestCall, output_of
 
 ASK = do.RequestResponse()
 LOUD = "gICA" * 53 + "gA=="  # 160 bytes at full scale
@@ -274,3 +276,28 @@ def test_a_session_that_is_lost_before_the_stream_opens_lets_the_greeting_be_hea
     call.happens(on.StreamStarted())
     plays(call, 1.0)
     assert ends(call) == [do.EndCall("failed", "close:1006", call.bridge.agent.apology)]
+
+
+@pytest.mark.parametrize("barge_in", [BargeIn(), BargeIn(after_ms=20)])
+def test_a_goodbye_that_the_caller_has_interrupted_is_not_the_end(barge_in):
+    call = TestCall(Agent("test", greeting=None, idle=None, barge_in=barge_in))
+    call.responds()
+    call.speaks(3.0)
+    call.at(1.0)
+    call.caller_speaks()
+    call.frames(1, LOUD)
+    assert "The caller spoke first" in output_of(call.calls_tool("end_call", "e1"), "e1")
+    call.response_ends("r1", "cancelled")
+    call.at(20.0)
+    assert call.ends() == []
+
+
+def test_an_interrupted_goodbye_for_a_noise_is_taken_up_again():
+    call = TestCall()
+    call.responds()
+    call.speaks(3.0)
+    call.caller_speaks()
+    call.calls_tool("end_call", "e1")
+    call.response_ends("r1", "cancelled")
+    call.happens(on.CallerStoppedSpeaking("c1"))
+    assert ASK in call.at(3.0)

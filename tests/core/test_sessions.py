@@ -4,6 +4,7 @@ from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.errors import Problem
 from phoneagent.core.history import LONGEST_OUTPUT, MOST_MESSAGES
+from phoneagent.core.wording import NOT_WRITTEN_DOWN
 
 from .calls import FRAME, QUIET, Agent, BargeIn, Line, TestCall, output_of
 from .transfers import BACK, NOTE, TOLD, TRANSFER, connected, transferring
@@ -111,6 +112,45 @@ def test_tools_and_keys_are_history_in_their_place():
     assert 'look_up was called with {"day": "Friday"}: found' in tool.text
     assert len(tool.text) < LONGEST_OUTPUT + 200
     assert (key.role, key.text[-1]) == ("user", "#")
+
+
+def test_what_is_no_item_of_the_session_keeps_its_place_too():
+    call = TestCall()
+    call.happens(on.TurnAdded("c1", "caller", None))
+    call.happens(on.CallerTranscript("c1", "Where is it?", final=True))
+    call.responds()
+    call.happens(on.TurnAdded("f1", None, "c1"))
+    call.calls_tool("look_up")
+    call.response_ends()
+    call.tool_ends(output="on its way")
+    call.happens(on.TurnAdded("o1", None, "f1"))
+    call.happens(on.TurnAdded("a1", "agent", "o1"))
+    call.answers(1.0, "a1", "r2", "It is on its way.")
+    call.plays(1.0)
+    call.happens(on.TurnAdded("c2", "caller", "a1"))
+    call.happens(on.CallerTranscript("c2", "Thanks.", final=True))
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    told = call.happens(on.SessionReady())
+    assert [message.role for message in told] == ["user", "system", "assistant", "user", "system"]
+
+
+def test_what_the_caller_said_is_not_left_out_though_nobody_wrote_it_down():
+    call = TestCall()
+    call.caller_speaks("c1")
+    call.caller_stops("c1")
+    call.answers(1.0, "a1", "r1", "Gladly.")
+    call.plays(1.0)
+    call.caller_speaks("c2")  # a noise
+    call.caller_stops("c2")
+    call.happens(on.CallerTranscript("c2", " ", final=True))
+    call.leaves()
+    call.happens(on.CallerConnected("reception"))
+    call.happens(on.CallerReturning(NOTE))
+    unknown, answer, told = call.happens(on.SessionReady())
+    assert unknown == do.AddMessage("user", NOT_WRITTEN_DOWN)
+    assert (answer, told) == (do.AddMessage("assistant", "Gladly."), TOLD)
 
 
 def test_of_a_long_conversation_the_end_is_told():

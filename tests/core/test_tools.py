@@ -168,6 +168,51 @@ def test_a_turn_of_the_caller_that_stops_nobody_holds_back_the_transfer_all_the_
     assert "caller_spoke" in output_of(call.caller_stops(), "t1")
 
 
+def test_a_transfer_that_is_told_after_the_caller_has_interrupted_is_not_begun():
+    call = TestCall(transfer_call=TRANSFER)
+    call.responds()
+    call.says(2.0)
+    call.caller_speaks()
+    assert "caller_spoke" in output_of(call.calls_tool("transfer_call"), "t1")
+    call.response_ends(status="cancelled")
+    call.happens(on.CallerStoppedSpeaking("c1"))  # a cough
+    call.at(20.0)
+    assert runs(call) == []
+
+
+def test_a_transfer_waits_for_the_last_word_of_another_response_too():
+    call = TestCall(transfer_call=TRANSFER)
+    call.responds()
+    call.says(1.0)
+    call.calls_tool("transfer_call")
+    call.response_ends()
+    call.responds("r2")
+    assert call.plays(1.0)
+    assert runs(call) == []
+    call.says(1.0, "a2", "r2")
+    call.response_ends("r2")
+    call.plays(1.0)
+    assert runs(call) == ["t1"]
+
+
+def test_a_caller_who_speaks_while_a_transfer_is_tried_is_answered():
+    call = TestCall(Agent("test", greeting=None, barge_in=BargeIn(100)), look_up=ToolPolicy(), transfer_call=TRANSFER)
+    call.responds()
+    call.calls_tool("look_up", "t1")
+    call.calls_tool("transfer_call", "t2")
+    call.response_ends()
+    assert runs(call) == ["t1", "t2"]
+    assert ASK not in call.tool_ends("t1")  # of both tools, the agent speaks when both are done
+    call.caller_speaks()
+    assert ASK in call.caller_stops()
+    call.responds("r2")
+    call.happens(on.ResponseEnded("r2", "failed", None))
+    assert ASK in call.at(1.0)  # still at once
+    call.answers(1.0, "a2", "r3")
+    assert call.plays(1.0)
+    assert ASK in call.tool_ends("t2")
+
+
 def test_what_was_not_done_because_the_caller_spoke_may_be_done_later():
     call = TestCall(transfer_call=ToolPolicy(after_speech=True, side_effects=True))
     call.responds()

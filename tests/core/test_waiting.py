@@ -61,6 +61,20 @@ def test_nothing_is_said_over_a_caller_who_speaks_and_is_answered():
     assert call.at(5.5) == (MOMENT,)
 
 
+def test_the_same_line_is_said_once_for_all_that_run_at_the_same_time():
+    call = TestCall(search=LINE)
+    call.responds()
+    for day in ("t1", "t2", "t3"):
+        call.calls_tool("search", day)
+    call.response_ends()
+    assert call.at(1.5) == (MOMENT,)
+    call.answers(1.0, "a1", "moment")
+    call.plays(5.0)
+    call.tool_ends("t1")
+    call.at(20.0)
+    assert call.done.count(MOMENT) == 1
+
+
 def test_a_tool_that_is_fast_enough_needs_no_line():
     call = TestCall(search=LINE)
     call.wants("search", "t1")
