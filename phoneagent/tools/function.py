@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol, get_type_hints, overload
+from typing import Annotated, Any, Literal, Protocol, get_args, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -19,6 +19,7 @@ from phoneagent.tools.runnable import BadArgumentsError
 
 LOOK_UP_CALLER = "look_up_caller"
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the engines accept
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)  # NaN is no JSON, and less than no limit
 _NO_PARAMETERS = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -157,7 +158,7 @@ def tool_of(function: Callable[..., Any], policy: ToolPolicy) -> Tool:
         raise ToolError(f"{name}: a tool needs a docstring, it is what the model is told")
     try:
         fields, call_parameter = _parameters(function, described)
-        arguments = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+        arguments = create_model(name, __config__=_STRICT, **fields)
         parameters = arguments.model_json_schema(schema_generator=_WithoutTitles)
     except (PydanticUserError, NameError) as error:
         raise ToolError(
@@ -178,7 +179,7 @@ def caller_lookup(function: Callable[[Call], Any]) -> Tool:
         raise ToolError(f"{function.__name__}: a caller_lookup has one parameter, the Call")
     about = " ".join((inspect.getdoc(function) or "").split())
     spec = ToolSpec(LOOK_UP_CALLER, f"Look up who is calling. {about}".strip(), _NO_PARAMETERS)
-    return Tool(spec, function, create_model(LOOK_UP_CALLER, __config__=ConfigDict(extra="forbid")), *parameters)
+    return Tool(spec, function, create_model(LOOK_UP_CALLER, __config__=_STRICT), *parameters)
 
 
 def _faults(error: ValidationError) -> str:
@@ -203,6 +204,8 @@ def _parameters(function: Callable[..., Any], described: dict[str, str]) -> tupl
         if hint is Call:
             call_parameter = parameter.name
             continue
+        if Call in get_args(hint):
+            raise ToolError(f"{name}: the type of the parameter {parameter.name} must be Call, and nothing around it")
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hint, _described(hint, default, described.get(parameter.name)))
     return fields, call_parameter

@@ -74,6 +74,15 @@ def test_what_is_being_done_is_not_done_twice_at_a_time():
     assert call.tool_ends("t1", "paid") == (do.SendToolOutput("t1", "paid"), do.SendToolOutput("t2", "paid"), ASK)
 
 
+def test_no_arguments_are_no_arguments_however_they_are_written():
+    call = TestCall(pay=PAY)
+    call.wants("pay", "t1", "")
+    call.tool_ends("t1", "paid")
+    call.answers(1.0)
+    call.wants("pay", "t2", "{}")
+    assert runs(call) == ["t1"]
+
+
 def test_other_arguments_are_another_deed():
     call = TestCall(pay=PAY)
     call.wants("pay", "t1", '{"amount": 1}')

@@ -90,6 +90,16 @@ def test_the_arguments_arrive_with_the_types_of_the_signature_and_the_call():
     }
 
 
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_is_one_of_json(amount: str):
+    @tool
+    def pay(amount: float) -> None:
+        """Pay."""
+
+    with pytest.raises(BadArgumentsError, match="amount: Input should be a finite number"):
+        pay.parse(f'{{"amount": {amount}}}', Call("CA1", "", "", Agent("ada"), "key"))
+
+
 def test_a_tool_can_still_be_called_as_the_function_that_it_is():
     @tool(timeout_s=20)
     def double(amount: Decimal) -> Decimal:
@@ -165,6 +175,9 @@ def test_what_can_not_be_a_tool_is_refused_with_a_reason():
     def strange(what: type[int] | memoryview) -> None:
         """Book."""
 
+    def unsure(call: Call | None = None) -> None:
+        """Book."""
+
     def zürich() -> None:
         """Book."""
 
@@ -174,6 +187,7 @@ def test_what_can_not_be_a_tool_is_refused_with_a_reason():
         starred: "starred: the parameter *people can't be passed by name",
         endless: "endless: a tool returns its result, it can't yield",
         strange: "strange: ",
+        unsure: "unsure: the type of the parameter call must be Call, and nothing around it",
         zürich: "zürich: a tool's name may have ASCII letters, digits and _ only",
     }
     for function, reason in reasons.items():
