@@ -56,6 +56,8 @@ async def demo(settings: Settings, console: Console) -> bool:
         public_url=None,
         twilio_auth_token=None,
         twilio_auth_token_next=None,
+        log="human",
+        log_level="error",
     )
     recording = settings.data / "demo-call.wav"
     try:

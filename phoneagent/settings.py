@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -366,11 +366,17 @@ def _misspelt(given: Mapping[str, str]) -> list[str]:
     """Variables of ours that nothing reads and that look like one that is read."""
     known = [f.metadata["variable"] for f in fields(Settings)]
     return [
-        f"{variable} is not a setting; did you mean {near[0]}?"
+        f"{variable} is not a setting; did you mean {near}?"
         for variable in sorted(given)
         if variable.startswith(OURS) and variable not in known
-        if (near := difflib.get_close_matches(variable, known, n=1, cutoff=0.9))
+        if (near := _near(variable, known))
     ]
+
+
+def _near(variable: str, known: Sequence[str]) -> str | None:
+    if (bare := variable.removeprefix(OURS)) in known:
+        return bare
+    return next(iter(difflib.get_close_matches(variable, known, n=1, cutoff=0.9)), None)
 
 
 def _engine(values: Mapping[str, Any]) -> str:

@@ -144,8 +144,8 @@ def set_up(form: Literal["human", "json"] | None = None, level: str = "info", st
         logger.setLevel(logging.NOTSET)  # uvicorn.Config may have set one
         logger.propagate = name != "uvicorn.access"
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("uvicorn", "httpx", "httpcore", "httpx2", "twilio", "websockets", "watchfiles", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, frames and numbers
+    for name in ("uvicorn", "httpx", "httpcore", "httpx2", "twilio", "websockets", "watchfiles", "asyncio", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, frames, numbers and routine
     for name in ("mcp", "client"):  # both of the package mcp, whose errors quote what a server sent
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.captureWarnings(True)

@@ -126,4 +126,7 @@ def test_a_misspelt_variable_is_told_and_somebody_elses_is_not() -> None:
     assert problems({"PHONEAGENT_PUBLICURL": "https://a.example"}) == [
         "PHONEAGENT_PUBLICURL is not a setting; did you mean PHONEAGENT_PUBLIC_URL?"
     ]
+    assert problems({"PHONEAGENT_TWILIO_ACCOUNT_SID": "AC1"}) == [
+        "PHONEAGENT_TWILIO_ACCOUNT_SID is not a setting; did you mean TWILIO_ACCOUNT_SID?"
+    ]
     load({"PHONEAGENT_SOMETHING_ELSE": "1", "HOME": "/root"}, None)

@@ -119,6 +119,12 @@ def test_uvicorns_warnings_go_the_same_way_and_its_access_log_nowhere() -> None:
     assert line["message"] == "Invalid HTTP request received."
 
 
+def test_what_libraries_do_every_day_is_not_told(out: io.StringIO) -> None:
+    for name in ("alembic.runtime.migration", "httpx", "twilio"):
+        logging.getLogger(name).info("Will assume non-transactional DDL.")
+    assert out.getvalue() == ""
+
+
 def test_the_level_holds_and_a_second_set_up_replaces_the_first(out: io.StringIO) -> None:
     second = io.StringIO()
     telemetry.set_up("json", "warning", second)

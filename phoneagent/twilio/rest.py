@@ -28,6 +28,7 @@ from phoneagent.twilio.errors import TwilioError, explained
 API_URL = "https://api.twilio.com"
 TIMEOUT_S = 10.0
 _TRIES = 4
+_NETWORK = "check the network, and PHONEAGENT_TWILIO_API_URL"
 
 # TLS may also break when Twilio has the request already, so that a certificate is the only thing of it that tells
 _UNSENT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED")
@@ -245,10 +246,11 @@ def _asked(request: Callable[[], Any]) -> Any:
                 raise _refused(status, *_said(text)) from None
         raise TwilioError(f"Twilio's answer is not understood: {error}", maybe_done=True) from None
     except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
-        raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}") from None
+        raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}; {_NETWORK}") from None
     except requests.exceptions.RequestException as error:
         unsent = any(word in repr(error) for word in _UNSENT)
-        raise TwilioError(f"no answer from Twilio: {type(error).__name__}", maybe_done=not unsent) from None
+        said = f"no answer from Twilio: {type(error).__name__}; {_NETWORK}"
+        raise TwilioError(said, maybe_done=not unsent) from None
 
 
 def _refused(status: int, code: int | None, message: str) -> TwilioError:

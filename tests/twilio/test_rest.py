@@ -61,7 +61,7 @@ async def test_tls_that_breaks_behind_a_request_does_not_tell_that_nothing_was_d
         threads.submit(serve, listener)
         sid = "AC" + "0" * 32
         api = TwilioApi(sid, sid, "12345", base_url=f"https://localhost:{listener.getsockname()[1]}")
-        with pytest.raises(TwilioError, match="SSLError") as lost:
+        with pytest.raises(TwilioError, match="SSLError; check the network") as lost:
             await api.dial("+12125550123", "+15550100", "https://phone.example", status_callback="")
         api.close()
         listener.shutdown(socket.SHUT_RDWR)
