@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ASKS_WITHIN_S = 4.0  # of the stream's end, unless the caller has hung up
 
+_LEAVING = {State.SENDING, State.DIALLING, State.MOVING}
 _HEARD_BY = {  # the person's line; who comes in another state hears that the caller is gone
     State.ENTERING,
     State.MOVING,
@@ -115,11 +116,13 @@ class Escort:
         """How the caller's line goes on, which asks because of this redirect. None if the call is over."""
         if redirect and redirect == self._redirect:
             self._settle()
+        elif self._moving is not None and self._detour.state in _LEAVING:
+            return Wait()  # the stream has ended by itself: what began now, the redirect would break off
         before = self._detour.state
         self.receive(Event.ASKED)
         if before is State.SENDING:
             self._pressed_by = redirect
-        if redirect and redirect == self._pressed_by and self._detour.why == KEYS_PRESSED:
+        if before is State.SENDING or (redirect and redirect == self._pressed_by and self._detour.why == KEYS_PRESSED):
             return PressKeys(self._keys, self._stream())
         return self._callers_document()
 
@@ -180,7 +183,7 @@ class Escort:
 
     def stream_ended(self) -> None:
         """The caller's stream has ended."""
-        if self._detour.state in (State.SENDING, State.DIALLING, State.MOVING):
+        if self._detour.state in _LEAVING:
             self._wait(ASKS_WITHIN_S)
 
     # Actions
@@ -237,9 +240,9 @@ class Escort:
         except TwilioError as error:
             log.warning("a caller could not be moved", extra={"call_id": self._call_sid, "reason": str(error)})
             self._settle()
-            if error.gone:
+            if error.gone and not self._call.streaming:
                 self.receive(Event.CALLER_GONE)
-            elif not error.maybe_done:
+            elif not error.maybe_done:  # also of one whom the API does not know, but who is still on the stream
                 self.receive(Event.MOVE_REFUSED)
         else:
             self._settle()

@@ -14,7 +14,7 @@ from phoneagent.calls.transfer_person import Person
 from phoneagent.calls.transfers import REMEMBERED_S, Escorts
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
-from phoneagent.core.transfer import Event
+from phoneagent.core.transfer import NOT_CONNECTED, Event
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.twilio.documents import Brief, CallPerson, Document, EnterRoom, HostRoom, PressKeys, Wait
 from phoneagent.twilio.errors import TwilioError
@@ -271,6 +271,32 @@ async def test_keys_are_pressed_once_however_often_the_line_asks():
     assert isinstance(escort.caller_asks("1"), PressKeys), "the same question, asked again"
     assert isinstance(escort.caller_asks(""), Connect)
     assert await escort.result == "The keys were pressed."
+
+
+@pytest.mark.parametrize(("way", "then"), [("digits", PressKeys), ("cold", CallPerson)])
+async def test_a_line_that_asks_by_itself_waits_for_the_redirect_that_is_under_way(way: str, then: type[Document]):
+    world = world_of(1, **CALM)
+    answers: list[Callable[[str], None]] = []
+    world.redirect = lambda tag, done: answers.append(done)  # type: ignore[method-assign]
+    for came in (None, "unsure"):
+        _, escort, call = begun(world, way)
+        await asyncio.sleep(0.1)
+        call.streaming = False  # the connection was lost
+        escort.stream_ended()
+        assert isinstance(escort.caller_asks(""), Wait)
+        if came:
+            answers.pop()(came)
+            await asyncio.sleep(0.1)
+        assert isinstance(escort.caller_asks("" if came else "1"), then)
+
+
+async def test_a_caller_whom_the_api_does_not_know_is_not_gone_from_the_stream():
+    world = world_of(1, **CALM)
+    world.redirect = lambda tag, done: done("gone")  # type: ignore[method-assign]  # such as one of another region
+    _, escort, call = begun(world, "cold")
+    await asyncio.sleep(0.1)
+    assert await escort.result == NOT_CONNECTED
+    assert [type(event) for event in call.events] == [on.CallerLeaving, on.CallerStays]
 
 
 async def test_keys_that_take_long_are_not_interrupted():
