@@ -16,6 +16,7 @@ from phoneagent.store.database import Database
 from phoneagent.store.models import api_keys
 
 PREFIX = "pa"
+_NO_KEY = "this is no API key of this service"
 NOTED_EVERY = timedelta(minutes=1)  # at most so often a key's use is written down
 
 
@@ -78,10 +79,12 @@ class ApiKeys:
         prefix, _, rest = text.partition("_")
         key_id, _, secret = rest.partition("_")
         now = self._clock()
+        if prefix != PREFIX or not secret:  # for which the database need not be asked
+            raise KeyRefusedError(_NO_KEY, known=False)
         async with self._database.begin() as connection:
             row = (await connection.execute(select(api_keys).where(api_keys.c.id == key_id))).one_or_none()
-            if row is None or prefix != PREFIX or not hmac.compare_digest(_hash(secret), row.hash):
-                raise KeyRefusedError("this is no API key of this service", known=False)
+            if row is None or not hmac.compare_digest(_hash(secret), row.hash):
+                raise KeyRefusedError(_NO_KEY, known=False)
             key = _key(row)
             if (reason := key.refused_at(now)) is not None:
                 raise KeyRefusedError(reason, known=True)

@@ -69,6 +69,14 @@ async def test_what_is_not_quite_a_key_opens_nothing(keys, change):
     assert not refused.value.known
 
 
+async def test_the_database_is_not_asked_for_what_cannot_be_a_key(keys, database):
+    await database.close()
+    database.begin = None
+    for text_ in ("", "Ada", "pa_00000000_", "sk_00000000_x"):
+        with pytest.raises(KeyRefusedError):
+            await keys.check(text_)
+
+
 async def test_a_revoked_key_is_known_and_refused(keys):
     key, secret = await keys.create("shop")
     assert await keys.revoke(key.id) == 1
