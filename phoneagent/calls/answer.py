@@ -98,6 +98,10 @@ class Switchboard:
         """How many calls are live, or are being placed, or ring."""
         return self.live_calls + (self._dials.unanswered if self._dials is not None else 0)
 
+    def has_room(self) -> bool:
+        """Whether one more call may be placed: somebody is there for whoever answers."""
+        return self.open_calls < self._max_calls
+
     def is_live(self, call_sid: str) -> bool:
         """Whether this call is answered and not over."""
         return call_sid in self._live
@@ -119,7 +123,7 @@ class Switchboard:
         if agent is None:
             log.warning("no agent answers this call", extra={"call_id": call.call_sid})
             return Refuse("rejected")
-        if self.live_calls >= self._max_calls:
+        if nonce is None and self.live_calls >= self._max_calls:  # whom we call, there was room for
             log.warning("too many calls", extra={"call_id": call.call_sid, "live_calls": self.live_calls})
             return Refuse("busy")
         return self._connect(call, agent, variables)

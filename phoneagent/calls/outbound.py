@@ -30,6 +30,7 @@ from phoneagent.twilio.rest import MachineDetection, TwilioApi
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 1000  # dials that wait for their turn
+NO_ROOM_S = 0.5  # to wait while all lines are busy, before the next turn
 _DETECTION: dict[str, MachineDetection] = {"hang_up": "Enable", "leave_message": "DetectMessageEnd"}
 
 Refusal = Literal["unknown_agent", "bad_from", "bad_number", "number_in_use", "key_reused", "too_many"]
@@ -68,6 +69,9 @@ class Timing:
 class Conversations(Protocol):
     """What the dialer needs of the switchboard."""
 
+    def has_room(self) -> bool:
+        """Whether one more call may be placed: somebody is there for whoever answers."""
+
     def is_live(self, call_sid: str) -> bool:
         """Whether the call is answered and not over."""
 
@@ -104,7 +108,7 @@ class Dialer:
         self._pace = Pace(calls_per_second)
         self._ledger = Ledger(dials, self._end_call)
         self._inquiry = Inquiry(api, dials, self._ledger)
-        self._waiting = 0
+        self._waiting: set[str] = set()  # ids
         self._placing: set[str] = set()  # ids
         self._tasks: set[asyncio.Task[None]] = set()
         self._conversations: Conversations
@@ -119,6 +123,8 @@ class Dialer:
                     self._begin(dial)
                 case "dialing" | "unknown":  # who knows how far that run came
                     self._look_for(dial.id)
+                case _ if dial.unwanted:
+                    self._end_call(dial.call_sid or "")
         self._spawn(self._inquiry.keep_checking(conversations.is_live, self._timing.check_every_s))
 
     async def close(self) -> None:
@@ -137,7 +143,7 @@ class Dialer:
         """
         try:
             if asked is not None and (before := await self._dials.asked(asked)) is not None:
-                return self._ledger.get(before.id) or before
+                return self._ledger.get(before.id) or self._taken_up(before)
             dial = self._new(request)
             kept = await self._ledger.add(dial, asked)
         except KeyReusedError:
@@ -162,6 +168,8 @@ class Dialer:
             return await self.get(dial_id)
         if dial.state == "pending":
             return self._ledger.move(dial_id, "canceled", "canceled before it was dialled")
+        if dial.unwanted and dial.call_sid is not None:  # asked again: perhaps Twilio gave no answer
+            self._end_call(dial.call_sid)
         self._ledger.note(replace(dial, unwanted=True))
         return self._ledger.get(dial_id)
 
@@ -196,20 +204,23 @@ class Dialer:
             # Whoever wanted the call was told that it was not placed, and may want it again.
             log.error("a call was placed after all, and is ended", extra={"dial": dial.id})
             self._end_call(progress.call_sid)
+        elif dial.call_sid not in (None, progress.call_sid):
+            log.error("a second call of a dial, which is ended", extra={"dial": dial.id})
+            self._end_call(progress.call_sid)
         else:
             self._ledger.move(dial.id, progress.state, progress.reason, progress.call_sid)
 
     def machine(self, nonce: str, params: Mapping[str, str]) -> None:
         """Take note of who has answered. If it is a machine, the agent's policy says what to do."""
-        dial, kind = self._ledger.by_nonce(nonce), machine(params)
-        if dial is None or dial.over or dial.machine or kind is None:
+        dial, kind, call_sid = self._ledger.by_nonce(nonce), machine(params), params.get("CallSid", "")
+        if dial is None or dial.over or dial.machine or kind is None or dial.call_sid not in (None, call_sid):
             return
         self._ledger.note(replace(dial, machine=True))
         log.info("an answering machine has answered", extra={"dial": dial.id, "kind": kind})
         agent = self._agents.by_name(dial.agent)
         how = agent.outbound if agent is not None else Outbound("hang_up")
         if how.on_machine != "talk":
-            self._conversations.machine_answered(params.get("CallSid", ""), how.message if kind == "machine" else None)
+            self._conversations.machine_answered(call_sid, how.message if kind == "machine" else None)
 
     # Placing
 
@@ -218,7 +229,7 @@ class Dialer:
         if agent is None:
             known = ", ".join(sorted(self._agents.agents)) or "none"
             raise DialRefusedError("unknown_agent", f"there is no agent {request.agent!r}; there are: {known}")
-        if self._waiting >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             raise DialRefusedError("too_many", f"{MAX_WAITING} calls wait for their turn already: try again later")
         try:
             to = dialable(request.to, region=self._region, countries=allowed_countries(agent, self._region))
@@ -234,30 +245,48 @@ class Dialer:
             created=self._clock(),
         )
 
-    def _begin(self, dial: Dial) -> None:
-        self._waiting += 1
-        self._spawn(self._place_in_turn(dial.id, self._pace.take(dial.from_)))
+    def _taken_up(self, dial: Dial) -> Dial:
+        """A dial that is in the store, but of which we know nothing. If it waits, its turn comes, too: perhaps the
+        store was lost to us when it had just kept it."""
+        if dial.state == "pending":
+            self._ledger.take_up(dial)
+            self._begin(dial)
+        return dial
 
-    async def _place_in_turn(self, dial_id: str, wait_s: float) -> None:
-        await asyncio.sleep(wait_s)
-        self._waiting -= 1
+    def _begin(self, dial: Dial) -> None:
+        if dial.id not in self._waiting:
+            self._waiting.add(dial.id)
+            self._spawn(self._place_in_turn(dial.id, dial.from_))
+
+    async def _place_in_turn(self, dial_id: str, from_: str) -> None:
+        await asyncio.sleep(self._pace.take(from_))
+        while (dial := self._due(dial_id)) is not None and not self._conversations.has_room():
+            await asyncio.sleep(NO_ROOM_S)
+            await asyncio.sleep(self._pace.take(from_))
+        self._waiting.discard(dial_id)
+        if dial is None:
+            return
+        if (agent := self._agents.by_name(dial.agent)) is None:
+            self._ledger.move(dial_id, "failed", f"not placed: there is no agent {dial.agent!r} any more")
+            return
+        self._placing.add(dial_id)
+        try:
+            if await self._ledger.claim(dial, self._clock()):
+                await self._place(dial, agent.outbound)
+        except StoreError:
+            self._ledger.move(dial_id, "failed", "not placed: the database does not answer")
+        finally:
+            self._placing.discard(dial_id)
+
+    def _due(self, dial_id: str) -> Dial | None:
+        """The dial, if it is still to be placed. It is not any more if it has waited for too long."""
         dial = self._ledger.get(dial_id)
         if dial is None or dial.state != "pending" or self._resting():
-            return
-        now = self._clock()
-        if now - dial.created > timedelta(seconds=self._timing.patience_s):
+            return None
+        if self._clock() - dial.created > timedelta(seconds=self._timing.patience_s):
             self._ledger.move(dial_id, "failed", "not placed: it had to wait for its turn for too long")
-        elif (agent := self._agents.by_name(dial.agent)) is None:
-            self._ledger.move(dial_id, "failed", f"not placed: there is no agent {dial.agent!r} any more")
-        else:
-            self._placing.add(dial_id)
-            try:
-                if await self._ledger.claim(dial, now):
-                    await self._place(dial, agent.outbound)
-            except StoreError:
-                self._ledger.move(dial_id, "failed", "not placed: the database does not answer")
-            finally:
-                self._placing.discard(dial_id)
+            return None
+        return dial
 
     async def _place(self, dial: Dial, how: Outbound) -> None:
         try:

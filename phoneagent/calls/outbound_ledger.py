@@ -94,8 +94,13 @@ class Ledger:
             await self._dials.save(before)  # the store, too, must know that the last call to this number is over
         kept = await self._dials.add(dial, asked)
         if kept.id == dial.id:
-            self._remember(dial)
+            self.take_up(dial)
         return kept
+
+    def take_up(self, dial: Dial) -> None:
+        """Be busy with a dial that is in the store."""
+        if dial.id not in self._known:
+            self._remember(dial)
 
     async def claim(self, dial: Dial, now: datetime) -> bool:
         """Whether the dial is to be placed by this service, and by no other; the store has it as `dialing` then.
@@ -107,8 +112,8 @@ class Ledger:
         if claimed and not dial.over:  # it may have been canceled meanwhile
             self._remember(replace(dial, state="dialing", dialed=now))
             return True
-        if not dial.over:
-            self._forget(dial.id)
+        if dial.state == "pending":
+            self._forget(dial.id)  # another service has it
         return False
 
     def _remember(self, dial: Dial) -> None:

@@ -99,6 +99,10 @@ class Switchboard:
     def __init__(self) -> None:
         self.machines: list[tuple[str, str | None]] = []
         self.live: set[str] = set()
+        self.room = True
+
+    def has_room(self) -> bool:
+        return self.room
 
     def is_live(self, call_sid: str) -> bool:
         return call_sid in self.live

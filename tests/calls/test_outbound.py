@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -158,6 +159,32 @@ async def test_the_same_request_is_the_same_call(at_work):
     assert refused.value.refusal == "key_reused"
     await at_work.placed()
     assert at_work.carrier.asked == 1
+
+
+async def test_a_request_that_the_database_kept_before_it_was_lost_is_served_when_it_comes_again(at_work):
+    asked = Asked("key", "order-7", "hash")
+    kept = await at_work.dial()
+    await at_work.placed()
+    lost = replace(kept, id="lost", nonce="lost", to=BOB)
+    await at_work.store.dials.add(lost, asked)
+    again = [await at_work.dialer.dial(DialRequest(BOB, "sales"), asked) for _ in range(2)]
+    assert [dial.id for dial in again] == ["lost", "lost"]
+    assert (await at_work.placed(2)).nonce == "lost"
+    await at_work.until(lost, "placed")
+    assert at_work.carrier.asked == 2
+
+
+async def test_nobody_is_called_for_whom_there_would_be_no_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("phoneagent.calls.outbound.NO_ROOM_S", 0.01)
+    async with office(tmp_path) as at_work:
+        at_work.switchboard.room = False
+        dials = [await at_work.dial(to) for to in (ADA, BOB)]
+        await asyncio.sleep(0.05)
+        assert at_work.carrier.asked == 0
+        await at_work.dialer.cancel(dials[0].id)
+        at_work.switchboard.room = True
+        await at_work.until(dials[1], "placed")
+        assert at_work.carrier.asked == 1
 
 
 # When Twilio does not answer
@@ -346,6 +373,29 @@ async def test_a_cancellation_outlives_the_service(tmp_path):
         assert carrier.hung_up == [carrier.placed[0].call_sid]
 
 
+async def test_a_call_that_could_not_be_ended_is_ended_when_it_is_asked_again(at_work):
+    dial = await at_work.dial()
+    call = await at_work.placed()
+    await at_work.until(dial, "placed")
+    for _ in range(2):
+        await at_work.dialer.cancel(dial.id)
+    await asyncio.sleep(0.01)
+    assert at_work.carrier.hung_up == [call.call_sid] * 2
+
+
+async def test_a_call_that_the_last_run_could_not_end_is_ended_by_the_next(tmp_path):
+    carrier = Carrier()
+    async with office(tmp_path, carrier) as at_work:
+        dial = await at_work.dial()
+        await at_work.until(dial, "placed")
+        await at_work.dialer.cancel(dial.id)
+        await asyncio.sleep(0.01)
+        carrier.hung_up.clear()
+    async with office(tmp_path, carrier):
+        await asyncio.sleep(0.01)
+        assert carrier.hung_up == [carrier.placed[0].call_sid]
+
+
 async def test_at_the_end_of_the_service_those_are_ended_who_have_not_answered(tmp_path):
     carrier = Carrier([None, (LOST,), None])
     async with office(tmp_path, carrier, timing=Timing(look_after_s=(3600.0,))) as at_work:
@@ -417,6 +467,20 @@ async def test_a_nonce_opens_one_call_and_strangers_nothing(at_work):
     assert at_work.dialer.expected(call.nonce, "CA" + "e" * 32) is None
     at_work.dialer.status("guessed", {"CallSid": call.call_sid, "CallStatus": "completed"})
     at_work.dialer.machine("guessed", {"CallSid": call.call_sid, "AnsweredBy": "fax"})
+
+
+async def test_a_second_call_of_a_dial_is_ended_and_tells_nothing_of_the_first(tmp_path):
+    async with office(tmp_path, front_matter="outbound: {on_machine: hang_up}") as at_work:
+        dial = await at_work.dial()
+        call = await at_work.placed()
+        await at_work.until(dial, "placed")
+        second = {"CallSid": "CA" + "e" * 32}
+        at_work.dialer.status(call.nonce, second | {"CallStatus": "busy"})
+        at_work.dialer.machine(call.nonce, second | {"AnsweredBy": "machine_start"})
+        await asyncio.sleep(0.01)
+        now = await at_work.dialer.get(dial.id)
+        assert (now.state, now.call_sid, now.machine) == ("placed", call.call_sid, False)
+        assert (at_work.carrier.hung_up, at_work.switchboard.machines) == ([second["CallSid"]], [])
 
 
 async def test_too_many_that_wait_are_refused(tmp_path, monkeypatch):

@@ -237,10 +237,15 @@ async def test_music_fills_the_time_of_a_tool_and_ends_with_it():
 class OneDial:
     """The dials of one call."""
 
+    unanswered = 0
+
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
         now = datetime.now(UTC)
         self.dial = Dial("1", "nonce", "sales", "+15550142", NUMBER, {"name": "Grace"}, now)
+
+    def cancel_unanswered(self) -> None:
+        raise NotImplementedError
 
     def expected(self, nonce: str, call_sid: str) -> Dial | None:
         return self.dial if nonce == "nonce" else None
@@ -266,7 +271,7 @@ async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_
         Toolbox({}),
         Feed(),
         prices.load(),
-        max_calls=10,
+        max_calls=1,
         clock=lambda: datetime.now(UTC),
         dials=dials,
         monotonic=asyncio.get_running_loop().time,
@@ -275,6 +280,8 @@ async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_
     assert engine.sessions == []
     assert isinstance(switchboard.answer(incoming("nonce"), draining=True), Connect)  # whom we have called
     assert engine.sessions[0].prompt == "Call Grace."
+    assert not switchboard.has_room()
+    assert isinstance(switchboard.answer(incoming("nonce", "2")), Connect)  # there was room for it when it was placed
     call_sid = incoming(None).call_sid
     assert switchboard.is_live(call_sid)
     switchboard.machine({"CallSid": call_sid, "AnsweredBy": "machine_start", "dial": "nonce"})
