@@ -1,16 +1,18 @@
-"""The examples of docs/tools.md for tools that are not Python functions do what the page says."""
+"""The examples of docs/tools.md do what the page says."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.core.agents import Agent
-from phoneagent.tools import Call, Toolbox
+from phoneagent.tools import Call, Toolbox, Workers, load_tools
 from phoneagent.tools.http import HttpTools
 from phoneagent.tools.mcp import McpServers
 from tests.house.tree import ROOT
@@ -37,6 +39,35 @@ def agent_of(folder: Path, front: str) -> Agent:
 
 def call_of(agent: Agent) -> Call:
     return Call("CA1", "+15550199", "+15550100", agent, "CA1/call_1")
+
+
+async def test_the_python_functions_of_the_page(tmp_path: Path):
+    (tmp_path / "clinic.py").write_text(example("Python functions", "python"))
+    tools, problems = load_tools(tmp_path)
+    assert problems == ()
+    workers = Workers(tmp_path, tools)
+    toolbox = Toolbox(workers.tools, workers=workers)
+    ada = call_of(Agent("ada", tools=("book_appointment", "look_up_caller")))
+
+    async def told(name: str, call: Call, **arguments: str) -> object:
+        answered: object = json.loads((await toolbox.run(name, json.dumps(arguments), call)).output)
+        return answered
+
+    await toolbox.start()
+    calls = [replace(ada, idempotency_key=f"CA1/call_{number}") for number in (1, 1, 2)]
+    for call in calls:
+        assert await told("book_appointment", call, day="monday", reason="a cough") == {"result": {"booked": "monday"}}
+    assert await told("book_appointment", call, day="sunday", reason="a cough") == {
+        "error": "bad_arguments",
+        "message": "day: Input should be 'monday' or 'tuesday'",
+    }
+    full = replace(ada, idempotency_key="CA1/call_3")
+    assert await told("book_appointment", full, day="monday", reason="a cough") == {
+        "error": "failed",
+        "message": "There is nothing left on monday.",
+    }
+    assert await told("look_up_caller", ada) == {"result": "Ada Lovelace, last seen in May"}
+    await toolbox.close()
 
 
 async def test_the_http_tool_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
