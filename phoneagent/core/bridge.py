@@ -64,6 +64,7 @@ class CallBridge:
         self._floor = Floor(call, self._tooling, self._farewell, self._silence)
         self._failures = Failures(call, self._lose_session)
         self._sessions = Sessions(call, self._floor, self._tooling, self._failures, self._farewell)
+        self._ids = self._sessions.ids
         self._absence = Absence(call, self._floor, self._tooling, self._failures, self._farewell, self._sessions)
         self._handover = Handover(call, self._floor, self._tooling, self._sessions, self._act_for)
 
@@ -94,10 +95,13 @@ class CallBridge:
         kind = type(event)
         if kind is on.CallerAudio:
             return self._caller_audio(event, now)  # type: ignore[arg-type]
-        commands = _HANDLERS[kind](self, self._sessions.ids.of_call(event), now) or NOTHING
+        ids = self._ids
+        if ids.differ:
+            event = ids.of_call(event)
+        commands = _HANDLERS[kind](self, event, now) or NOTHING
         if kind is not on.AgentAudio:
             commands += self._settle(now)
-        return self._sessions.ids.of_session(commands)
+        return ids.of_session(commands) if ids.differ else commands
 
     def tick(self, now: float) -> Commands:
         """Do what has fallen due."""
@@ -105,7 +109,7 @@ class CallBridge:
         for name in self._timers.take_due(now):
             if self.ended is None:
                 commands += _TIMERS[name](self, now) or NOTHING
-        return self._sessions.ids.of_session(commands + self._settle(now))
+        return self._ids.of_session(commands + self._settle(now))
 
     # The caller's leg
 
@@ -142,7 +146,7 @@ class CallBridge:
             return NOTHING
         append = do.AppendAudio(event.audio)
         if call.caller.on_trial and call.caller.passes(event.audio):
-            return (*self._sessions.ids.of_session(self._floor.interrupt(now)), append)
+            return (*self._ids.of_session(self._floor.interrupt(now)), append)
         return (append,)
 
     def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
@@ -214,7 +218,8 @@ class CallBridge:
             return self._speech.drop(event, self._call.at_s(now))
         if not self._timers.is_set("playout"):
             self._timers.set("playout", now + MARKS_LOOKED_AFTER_S)
-        return self._waiting.stop_music() + self._speech.audio(event, now)
+        play = self._speech.audio(event, now)
+        return play if self._waiting.music_of is None else self._waiting.stop_music() + play
 
     def _speech_started(self, _: on.CallerStartedSpeaking, now: float) -> Commands:
         if self._call.away or self._call.deaf:  # an echo of what was heard before

@@ -37,24 +37,27 @@ class SessionIds:
     """Makes the ids of the present session unique in the call. Those of the first one stay as they are."""
 
     def __init__(self) -> None:
+        self.differ = False  # from the session's own
         self._session = 1
         self._prefix = ""
 
     def next_session(self) -> None:
         """Another session begins."""
+        self.differ = True
         self._session += 1
         self._prefix = f"{self._session}/"
 
     def of_call(self, event: Event) -> Event:
         """An event of the session with ids of the call."""
-        if not self._prefix or (names := _OF_EVENTS.get(type(event))) is None:
+        names = _OF_EVENTS.get(type(event)) if self.differ else None
+        if names is None:
             return event
         ids = {name: self._prefix + value for name in names if (value := getattr(event, name)) is not None}
         return replace(event, **ids)
 
     def of_session(self, commands: Commands) -> Commands:
         """Commands with ids of the session; without those about what only an earlier one knows."""
-        if not self._prefix:
+        if not self.differ:
             return commands
         return tuple(own for command in commands if (own := self._own(command)) is not None)
 

@@ -36,6 +36,8 @@ class ToolCalls:
 
     def take_answerable(self, active_response: str | None) -> bool:
         """Whether a response that is over has had its last output posted since this was last asked."""
+        if not self._posted:
+            return False
         complete = self._posted.keys() - set(self._open.values()) - {active_response}
         spoken_of = [self._posted.pop(response_id) for response_id in complete]
         return any(spoken_of)

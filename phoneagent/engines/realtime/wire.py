@@ -308,7 +308,7 @@ class Wire:
         if type_ == "function_call" and item.get("status", "completed") == "completed":
             return (
                 ToolCalled(
-                    optional_text(message, "response_id") or "",
+                    self._response_of(message),
                     required_text(item, "call_id"),
                     required_text(item, "name"),
                     optional_text(item, "arguments") or "{}",

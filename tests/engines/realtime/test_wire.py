@@ -263,6 +263,12 @@ def test_a_tool_without_arguments_is_called_with_none():
     assert parse(server("response.output_item.done", item=item)) == (ToolCalled("", "c", "end_call", "{}"),)
 
 
+def test_a_tool_call_that_does_not_say_so_is_of_the_response_that_began_last():
+    begun = server("response.created", response={"id": "resp_1"})
+    done = server("response.output_item.done", item={"type": "function_call", "call_id": "c", "name": "end_call"})
+    assert parse(begun, done)[-1] == ToolCalled("resp_1", "c", "end_call", "{}")
+
+
 def test_items_of_other_kinds_call_nothing():
     item = {"type": "mcp_list_tools", "id": "i"}
     assert parse(server("response.output_item.added", item=item), server("response.output_item.done", item=item)) == ()
