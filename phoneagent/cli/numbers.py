@@ -97,6 +97,8 @@ def numbers(wanted: tuple[str, ...], fallback: str | None, yes: bool) -> None:
             chosen = ops.chosen(await api.numbers(), wanted, settings.region)
             ops.ask_about_winners(chosen, lambda question: yes or click.confirm(question))
             await ops.connect(api, chosen, public_url, checked, console)
+            for warning in ops.unanswered(chosen, read_agents(settings).directory):
+                console.print(warning, soft_wrap=True)
         finally:
             api.close()
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 
 import phoneagent
-from phoneagent.app import listen, read_agents
+from phoneagent.app import listen, read_agents, twilio_api
 from phoneagent.ops import OpsError
-from phoneagent.ops.account import account_of, needed_account
+from phoneagent.ops.account import needed_account
 from phoneagent.ops.borrowed import BorrowedNumbers, alone
-from phoneagent.ops.numbers import Ask, ask_about_winners, chosen
+from phoneagent.ops.numbers import Ask, ask_about_winners, chosen, unanswered
 from phoneagent.ops.reloading import ReloadingService, answers
 from phoneagent.ops.tunnel import Tunnel, Way
 from phoneagent.ops.webhooks import INCOMING
@@ -62,7 +62,7 @@ async def dev(
     async with AsyncExitStack() as stack:
         loans = _data_folder(settings) / LOANS
         stack.enter_context(alone(loans))
-        api = needed_account(settings) if wanted or loans.exists() else account_of(settings)
+        api = needed_account(settings) if wanted or loans.exists() else twilio_api(settings)
         numbers, borrowed = [], None
         if api is not None:
             stack.callback(api.close)
@@ -153,9 +153,8 @@ async def _reachable(http: httpx.AsyncClient, url: str) -> bool:
 
 def _announce(settings: Settings, url: str, numbers: Sequence[PhoneNumber], say: Say) -> None:
     directory = read_agents(settings).directory
-    for number in numbers:
-        if directory.for_number(number.number) is None:
-            say(f'warning: no agent answers {number.number}: add it to `numbers` of an agent\'s file, or use "*"')
+    for warning in unanswered(numbers, directory):
+        say(warning)
     if numbers:
         say(f"call {' or '.join(number.number for number in numbers)}")
     else:

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from phoneagent.app import read_agents
-from phoneagent.ops.account import account_of
+from phoneagent.app import read_agents, twilio_api
 from phoneagent.ops.checks import agents, engine, internet, machine, telephone
 from phoneagent.ops.examination import Check, Fix, Patient, Result, failed, not_checked
 from phoneagent.settings import Settings
@@ -49,7 +48,7 @@ async def patient(
     """What the checks look at. `ssl_context`: the certificates that are trusted (default: the usual ones)."""
     ssl_context = ssl_context or httpx.create_ssl_context()
     found = await asyncio.to_thread(read_agents, settings)
-    account = account_of(settings)
+    account = twilio_api(settings)
     try:
         async with httpx.AsyncClient(verify=ssl_context, timeout=_TIMEOUT_S) as http:
             yield Patient(settings, found, account, http, ssl_context, clock)

@@ -58,6 +58,15 @@ async def connect(
             console.print("  its fallback is this service itself, which is of no use: set another with --fallback")
 
 
+def unanswered(numbers: Iterable[PhoneNumber], agents: AgentDirectory) -> list[str]:
+    """A warning for each of the numbers that no agent answers."""
+    return [
+        f'warning: no agent answers {number.number}: add it to `numbers` of an agent\'s file, or use "*"'
+        for number in numbers
+        if agents.for_number(number.number) is None
+    ]
+
+
 def table(numbers: Iterable[PhoneNumber], public_url: str | None, agents: AgentDirectory) -> Table:
     """The numbers of the account, with what answers each."""
     shown = Table(box=None, pad_edge=False)

@@ -76,6 +76,14 @@ async def test_numbers_shows_and_connects(terminal: Terminal):
     code, output, _ = await terminal.type("numbers", "--connect", NUMBER, answer="y\n")
     assert (code, number.trunk_sid, number.voice_url) == (0, "", f"{HERE}/incoming")
     assert f"calls: {OLD} -> {HERE}/incoming" in output
+    assert "warning" not in output
+
+
+async def test_who_connects_a_number_is_warned_if_nobody_answers_it(terminal: Terminal):
+    terminal.twilio.number("+15550101", voice_url=OLD)
+    code, output, _ = await terminal.type("numbers", "--connect", "+15550101")
+    assert code == 0
+    assert "warning: no agent answers +15550101: add it to `numbers` of an agent's file" in output
 
 
 @pytest.mark.parametrize(
