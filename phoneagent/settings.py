@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from phoneagent import parsers
+
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 OURS = "PHONEAGENT_"
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SettingsError(ValueError):
@@ -29,105 +29,6 @@ class SettingsError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-# Parsers: text to value, or a ValueError that completes the sentence "<VARIABLE> …".
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _secret(value: str) -> str:
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError("holds spaces, line breaks or special characters; copy it again")
-    return value
-
-
-def _path(value: str) -> Path:
-    return Path(value).expanduser()
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
-        return value.lower()
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= 86_400:  # NaN fails this too
-        raise ValueError("must be a number of seconds from 0 to 86400")
-    return seconds
-
-
-def _rate(value: str) -> float:
-    try:
-        rate = float(value)
-    except ValueError:
-        rate = 0
-    if not 0 < rate <= 1000:
-        raise ValueError("must be a number above 0 and up to 1000")
-    return rate
-
-
-def _names(value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-    if wrong := [name for name in names if not (name.isascii() and name.isidentifier())]:
-        raise ValueError(f"must be names of variables, separated by commas; {wrong[0]!r} is none")
-    return names
-
-
-def _database(value: str) -> str:
-    if not value.startswith(("postgresql://", "sqlite:///")):
-        raise ValueError("must begin with postgresql:// or sqlite:///")
-    return value
-
-
-def _region(value: str) -> str:
-    if not (len(value) == 2 and value.isascii() and value.isalpha()):
-        raise ValueError("must be a country's two letters, for example US")
-    return value.upper()
-
-
-def _url(value: str) -> str:
-    """An http or https address, without a slash at its end."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number, a broken IPv6 address
-        usable = False
-    if not usable or parts.query or parts.fragment or any(c.isspace() for c in value):
-        raise ValueError("must be an address that begins with https:// or http://, without ? or #")
-    if parts.username is not None:
-        raise ValueError("must not hold a user name or password")
-    return value.rstrip("/")
-
-
-def _origin(value: str) -> str:
-    """The origin that Twilio dials, lower-case as it is in signed addresses."""
-    url = _url(value)
-    parts = urlsplit(url)
-    if parts.path:
-        raise ValueError("must be an origin without a path, for example https://voice.example.com")
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise ValueError("must begin with https:// (http:// is for this machine only)")
-    return url.lower()
 
 
 def _setting(
@@ -139,9 +40,9 @@ def _setting(
     shown: str = "",
 ) -> Any:
     """A field of `Settings`; `shown` is the default as the documentation words it."""
-    secret = parse is _secret
+    secret = parse is parsers.secret
     metadata = {"variable": variable, "parse": parse, "description": description, "shown": shown}
-    hidden = secret or parse in (_names, _database)  # values of secrets; a password in an address
+    hidden = secret or parse in (parsers.names, parsers.database)  # values of secrets; a password in an address
     return field(default=default, repr=not hidden, metadata=metadata | {"secret": secret})
 
 
@@ -152,33 +53,33 @@ class Settings:
     # who answers
     engine: Literal["openai", "azure", "local"] = _setting(
         "PHONEAGENT_ENGINE",
-        _one_of("auto", "openai", "azure", "local"),
+        parsers.one_of("auto", "openai", "azure", "local"),
         "What holds the conversation: `openai`, `azure`, `local` (no key needed), or `auto`: "
         "`openai` with a key, else `local`.",
         "auto",
     )
-    agents: Path = _setting("PHONEAGENT_AGENTS", _path, "Folder of the agent files.", Path("agents"))
+    agents: Path = _setting("PHONEAGENT_AGENTS", parsers.path, "Folder of the agent files.", Path("agents"))
     region: str | None = _setting(
         "PHONEAGENT_REGION",
-        _region,
+        parsers.region,
         "Country of the numbers in agent files that are written without `+`, for example `US`.",
     )
-    openai_api_key: str | None = _setting("OPENAI_API_KEY", _secret, "Key for OpenAI's Realtime API.")
+    openai_api_key: str | None = _setting("OPENAI_API_KEY", parsers.secret, "Key for OpenAI's Realtime API.")
     openai_base_url: str = _setting(
         "OPENAI_BASE_URL",
-        _url,
+        parsers.url,
         "Where the Realtime API is; another server with the same protocol may stand there, without a key.",
         OPENAI_BASE_URL,
     )
     azure_openai_endpoint: str | None = _setting(
         "AZURE_OPENAI_ENDPOINT",
-        _url,
+        parsers.url,
         "Azure OpenAI resource, `https://<resource>.openai.azure.com`; an agent's `model` is a deployment.",
     )
-    azure_openai_api_key: str | None = _setting("AZURE_OPENAI_API_KEY", _secret, "Key of that resource.")
+    azure_openai_api_key: str | None = _setting("AZURE_OPENAI_API_KEY", parsers.secret, "Key of that resource.")
     realtime_format: Literal["auto", "pcmu", "pcm"] = _setting(
         "PHONEAGENT_REALTIME_FORMAT",
-        _one_of("auto", "pcmu", "pcm"),
+        parsers.one_of("auto", "pcmu", "pcm"),
         "Audio of the session: `pcmu` (the telephone's own), `pcm` (24 kHz, converted), "
         "or `auto`: `pcmu`, and `pcm` for a server that refuses it.",
         "auto",
@@ -186,106 +87,111 @@ class Settings:
     # the telephone
     public_url: str | None = _setting(
         "PHONEAGENT_PUBLIC_URL",
-        _origin,
+        parsers.origin,
         "The https origin under which Twilio reaches this service.",
         shown="this machine only",
     )
     twilio_auth_token: str | None = _setting(
         "TWILIO_AUTH_TOKEN",
-        _secret,
+        parsers.secret,
         "Proves that a request is Twilio's. Without it only this machine itself is served.",
     )
     twilio_auth_token_next: str | None = _setting(
         "PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT",
-        _secret,
+        parsers.secret,
         "A second accepted token, while the first is being replaced.",
     )
     twilio_account_sid: str | None = _setting(
         "TWILIO_ACCOUNT_SID",
-        _secret,
+        parsers.secret,
         "The account, for what needs Twilio's REST API: transfers, text messages, outbound calls.",
     )
     twilio_api_key: str | None = _setting(
-        "TWILIO_API_KEY", _secret, "API key for it, in place of the auth token.", shown="the auth token"
+        "TWILIO_API_KEY", parsers.secret, "API key for it, in place of the auth token.", shown="the auth token"
     )
-    twilio_api_secret: str | None = _setting("TWILIO_API_SECRET", _secret, "The API key's secret.")
+    twilio_api_secret: str | None = _setting("TWILIO_API_SECRET", parsers.secret, "The API key's secret.")
     twilio_api_url: str = _setting(
         "PHONEAGENT_TWILIO_API_URL",
-        _url,
+        parsers.url,
         "Where that API is: a region's, or a fake one for tests.",
         "https://api.twilio.com",
     )
     calls_per_second: float = _setting(
-        "PHONEAGENT_CALLS_PER_SECOND", _rate, "Outbound calls begun per second and number, as Twilio allows.", 1.0
+        "PHONEAGENT_CALLS_PER_SECOND",
+        parsers.rate,
+        "Outbound calls begun per second and number, as Twilio allows.",
+        1.0,
     )
-    ngrok_authtoken: str | None = _setting("NGROK_AUTHTOKEN", _secret, "Your ngrok account, for `phoneagent dev`.")
+    ngrok_authtoken: str | None = _setting(
+        "NGROK_AUTHTOKEN", parsers.secret, "Your ngrok account, for `phoneagent dev`."
+    )
     # tools
     tool_secrets: tuple[tuple[str, str], ...] = _setting(  # names and values
         "PHONEAGENT_TOOL_SECRETS",
-        _names,
+        parsers.names,
         "Names of the variables that agent files may use as `${NAME}`, separated by commas.",
         (),
         shown="none",
     )
-    tool_workers: int = _setting("PHONEAGENT_TOOL_WORKERS", _whole(1, 64), "Processes that run Python tools.", 4)
+    tool_workers: int = _setting("PHONEAGENT_TOOL_WORKERS", parsers.whole(1, 64), "Processes that run Python tools.", 4)
     tool_memory_mb: int = _setting(
-        "PHONEAGENT_TOOL_MEMORY_MB", _whole(64, 65_536), "Memory that each of them may use, in MiB.", 512
+        "PHONEAGENT_TOOL_MEMORY_MB", parsers.whole(64, 65_536), "Memory that each of them may use, in MiB.", 512
     )
     # the service
-    host: str = _setting("PHONEAGENT_HOST", _text, "Address to listen on.", "127.0.0.1")
-    port: int = _setting("PHONEAGENT_PORT", _whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000)
-    max_calls: int = _setting("PHONEAGENT_MAX_CALLS", _whole(1, 100_000), "Calls at the same time.", 100)
+    host: str = _setting("PHONEAGENT_HOST", parsers.text, "Address to listen on.", "127.0.0.1")
+    port: int = _setting("PHONEAGENT_PORT", parsers.whole(0, 65535), "Port to listen on; `0` takes a free one.", 8000)
+    max_calls: int = _setting("PHONEAGENT_MAX_CALLS", parsers.whole(1, 100_000), "Calls at the same time.", 100)
     drain_s: float = _setting(
-        "PHONEAGENT_DRAIN_S", _seconds, "Seconds that running calls may go on for after SIGTERM.", 600.0
+        "PHONEAGENT_DRAIN_S", parsers.seconds, "Seconds that running calls may go on for after SIGTERM.", 600.0
     )
     database_url: str | None = _setting(
         "PHONEAGENT_DATABASE_URL",
-        _database,
+        parsers.database,
         "Where records are kept: `postgresql://…`, or `sqlite:///path`.",
         shown="SQLite in `PHONEAGENT_DATA`",
     )
-    data: Path = _setting("PHONEAGENT_DATA", _path, "Folder for what calls leave behind.", Path("data"))
+    data: Path = _setting("PHONEAGENT_DATA", parsers.path, "Folder for what calls leave behind.", Path("data"))
     log: Literal["human", "json"] | None = _setting(
         "PHONEAGENT_LOG",
-        _one_of("human", "json"),
+        parsers.one_of("human", "json"),
         "Form of the log lines, `human` or `json`.",
         shown="`human` in a terminal, else `json`",
     )
     log_level: str = _setting(
         "PHONEAGENT_LOG_LEVEL",
-        _one_of("debug", "info", "warning", "error"),
+        parsers.one_of("debug", "info", "warning", "error"),
         "`debug`, `info`, `warning` or `error`.",
         "info",
     )
     prices: Path | None = _setting(
-        "PHONEAGENT_PRICES", _path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
+        "PHONEAGENT_PRICES", parsers.path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
     )
     # the embedded engine
     llm_url: str | None = _setting(
         "PHONEAGENT_LLM_URL",
-        _url,
+        parsers.url,
         "OpenAI-compatible server that thinks for the embedded engine, for example `http://127.0.0.1:11434/v1`.",
         shown="the agent's `dialogue`",
     )
-    llm_model: str | None = _setting("PHONEAGENT_LLM_MODEL", _text, "Its model.")
-    llm_api_key: str | None = _setting("PHONEAGENT_LLM_API_KEY", _secret, "Its key, if it wants one.")
+    llm_model: str | None = _setting("PHONEAGENT_LLM_MODEL", parsers.text, "Its model.")
+    llm_api_key: str | None = _setting("PHONEAGENT_LLM_API_KEY", parsers.secret, "Its key, if it wants one.")
     stt_url: str | None = _setting(
         "PHONEAGENT_STT_URL",
-        _url,
+        parsers.url,
         "OpenAI-compatible server that recognises speech for it (`/audio/transcriptions`).",
         shown="pocketsphinx",
     )
-    stt_model: str | None = _setting("PHONEAGENT_STT_MODEL", _text, "Its model.")
-    stt_api_key: str | None = _setting("PHONEAGENT_STT_API_KEY", _secret, "Its key, if it wants one.")
+    stt_model: str | None = _setting("PHONEAGENT_STT_MODEL", parsers.text, "Its model.")
+    stt_api_key: str | None = _setting("PHONEAGENT_STT_API_KEY", parsers.secret, "Its key, if it wants one.")
     tts_url: str | None = _setting(
         "PHONEAGENT_TTS_URL",
-        _url,
+        parsers.url,
         "OpenAI-compatible server that speaks for it (`/audio/speech`).",
         shown="espeak-ng",
     )
-    tts_model: str | None = _setting("PHONEAGENT_TTS_MODEL", _text, "Its model.")
-    tts_voice: str | None = _setting("PHONEAGENT_TTS_VOICE", _text, "Its voice.", shown="the agent's `voice`")
-    tts_api_key: str | None = _setting("PHONEAGENT_TTS_API_KEY", _secret, "Its key, if it wants one.")
+    tts_model: str | None = _setting("PHONEAGENT_TTS_MODEL", parsers.text, "Its model.")
+    tts_voice: str | None = _setting("PHONEAGENT_TTS_VOICE", parsers.text, "Its voice.", shown="the agent's `voice`")
+    tts_api_key: str | None = _setting("PHONEAGENT_TTS_API_KEY", parsers.secret, "Its key, if it wants one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,7 +309,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             for name in ("azure_openai_endpoint", "azure_openai_api_key")
             if missing(name)
         ]
-    if missing("twilio_auth_token") and urlsplit(values.get("public_url", "")).hostname not in (None, *_LOOPBACK):
+    host = urlsplit(values.get("public_url", "")).hostname
+    if missing("twilio_auth_token") and host not in (None, *parsers.LOOPBACK):
         problems.append(
             "TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL: without it nothing from outside is served"
         )
