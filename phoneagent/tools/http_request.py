@@ -17,7 +17,7 @@ from phoneagent.tools import json_schema, tool_secrets
 from phoneagent.tools.runnable import BadArgumentsError
 
 _URL = re.compile(r"(?P<origin>(?P<scheme>https?)://[^/?#\\]+)(?P<path>/[^?#\\]*)?(?P<query>\?[^#]*)?", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{([\w-]+)\}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _STEERING = re.compile(r"[/\\%\x00-\x1f\x7f]")  # servers and proxies may decode a path before they divide it
 

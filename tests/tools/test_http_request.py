@@ -36,6 +36,9 @@ def test_arguments_stand_where_the_file_puts_them():
     assert url("A 1/é".replace("/", "-")) == "https://api.example.com/v1/orders/A%201-%C3%A9/items?lang=en"
     assert url_of(replace(ORDER, url="https://api.example.com/n/{limit}.json"), {"limit": 3}).endswith("/n/3.json")
     assert url_of(replace(ORDER, url="https://api.example.com"), {}) == "https://api.example.com/"
+    hyphened = replace(ORDER, url="https://api.example.com/{order-id}", body=["{order-id}"])
+    assert url_of(hyphened, {"order-id": "A1"}) == "https://api.example.com/A1"
+    assert body_of(hyphened, {"order-id": 1}) == b"[1]"
 
 
 @pytest.mark.parametrize(
