@@ -41,6 +41,9 @@ def create(name: str) -> None:
     Example: phoneagent keys create shop
     """
 
+    if not name.strip():
+        raise click.BadParameter("must not be empty: it is how you know the key again", param_hint="NAME")
+
     async def work(store: Store) -> str:
         _, text = await store.keys.create(name)
         return text

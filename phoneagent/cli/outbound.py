@@ -116,7 +116,7 @@ async def _asked(http: httpx.AsyncClient, text: Text, method: str, path: str, **
             f"{http.base_url} is no phoneagent, or does not serve this machine (HTTP {response.status_code})"
         ) from None
     if response.status_code in (401, 403):
-        message += "; the service may keep its records elsewhere: pass a key of its own with --key"
+        message += "; make one with phoneagent keys create, with the settings of the service, and pass it with --key"
     raise click.ClickException(message)
 
 

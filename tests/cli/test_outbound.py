@@ -153,7 +153,7 @@ async def test_it_need_not_be_waited_for(tmp_path):
         (("--agent", "sails"), ADA, "there are: sales"),
         (("--from", "+15550199"), ADA, "none of the numbers"),
         (("--var", "Ada"), ADA, "must be NAME=VALUE"),
-        (("--key", "pa_x_y"), ADA, "no API key of this service; the service may keep its records elsewhere"),
+        (("--key", "pa_x_y"), ADA, "no API key of this service; make one with phoneagent keys create"),
         (("--url", "https://127.0.0.1:x"), ADA, "--url"),
     ],
 )
@@ -214,6 +214,8 @@ async def test_keys_are_made_listed_used_and_revoked(tmp_path):
         _, lines, _ = await at.type("keys", "list")
         assert [line.split()[1] for line in lines if "never" in line or "20" in line] == ["shop"]
         assert not any(key.split("_")[2] in line for line in lines)
+        code, lines, errors = await at.type("keys", "create", " ")
+        assert (code, lines, "must not be empty" in errors) == (2, [], True)
         assert (await at.type("keys", "revoke", "shop"))[:2] == (0, ["1 revoked"])
         code, _, errors = await at.call("--no-wait", "--key", key)
         assert (code, "revoked" in errors) == (1, True)
