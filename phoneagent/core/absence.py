@@ -58,6 +58,7 @@ class Absence:
 
     def begin(self, now: float) -> Commands:
         """The caller has left: what they have not heard was not said."""
+        self._farewell.caller_leaves(now)
         commands = self._floor.cut(now) + self._tooling.drop_held()
         self._call.streaming, self._call.away, self.leaving = False, True, False
         self._floor.start_over()

@@ -253,7 +253,8 @@ class CallBridge:
         if not self._call.ready:
             return NOTHING
         if event.name == END_CALL and END_CALL in self.agent.tools:
-            return self._farewell.agent_hangs_up(event)
+            commands = self._farewell.agent_hangs_up(event)
+            return commands + (self._tooling.agent_hangs_up(event.response_id) if self._farewell.at_hand else NOTHING)
         return self._tooling.called(event, now)
 
     def _approval_requested(self, event: on.ApprovalRequested, now: float) -> Commands:
@@ -330,6 +331,8 @@ class CallBridge:
         here = not self._absence.at_hand
         hearing = here and call.streaming and not self._farewell.at_hand
         commands = self._tooling.release(now) if here else NOTHING
+        if self._tooling.endless:  # a goodbye in the same breath as a transfer is not the end of the call
+            self._farewell.withdraw()
         commands += self._waiting.follow(now, allowed=call.streaming and call.ready and not self._farewell.at_hand)
         if hearing:
             commands += self._handover.follow(now)

@@ -98,9 +98,14 @@ class Farewell:
     def caller_leaves(self, now: float) -> None:
         """Count no further, and don't end the call while the caller is gone."""
         self._stop_counting(now)
+        self.withdraw()
         self._call.timers.cancel("farewell")
+
+    def withdraw(self) -> None:
+        """Go on with the call, unless its end is not the agent's or the caller's to decide."""
         if self._why is not None and not self._why.firm:
             self._why = None
+            self._call.timers.cancel("farewell")
 
     def _stop_counting(self, now: float) -> None:
         if self._counted_since is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
@@ -36,6 +37,7 @@ CALLER_SPOKE = tool_error(
 )
 _CANCELLED = tool_error("cancelled", "It was stopped because the caller spoke. It may or may not have been done.")
 _AWAY = "The caller is not on the line, so nothing was done."
+_GIVEN_UP = tool_error("cancelled", "It was stopped because you end the call. It may or may not have been done.")
 _CALLER_AWAY = tool_error("caller_away", _AWAY)
 _SESSION_GONE = tool_error("not_done", "The conversation moved on to another session first, so nothing was done.")
 _NOT_ALLOWED = "You are not allowed to use this tool."
@@ -85,6 +87,11 @@ class Tooling:
         for run in self._open.values():
             if run.began is not None and not run.of_earlier_session:
                 yield run.tool_call_id, run.policy, run.began
+
+    @property
+    def endless(self) -> bool:
+        """Whether a tool runs that takes as long as it takes, such as a transfer."""
+        return any(run.began is not None and run.policy.timeout_s == inf for run in self._open.values())
 
     def response_of(self, tool_call_id: str) -> str | None:
         """The response that made a call of this session which runs now, or None."""
@@ -185,11 +192,13 @@ class Tooling:
 
     def caller_spoke(self) -> Commands:
         """The caller has said something, or stopped the agent from speaking."""
-        commands = self.drop_held(CALLER_SPOKE)
-        for run in [run for run in self._open.values() if run.began is not None]:
-            if run.policy.on_barge_in == "cancel":
-                commands += (do.CancelTool(run.tool_call_id), *self._done(run, _CANCELLED, ran=True))
-        return commands
+        cancelled = [run for run in self._open.values() if run.policy.on_barge_in == "cancel"]
+        return self.drop_held(CALLER_SPOKE) + self._cancel(cancelled, _CANCELLED)
+
+    def agent_hangs_up(self, response_id: str) -> Commands:
+        """The agent ends the call: what would take as long as it takes is given up, if it was begun before."""
+        endless = [run for run in self._open.values() if run.policy.timeout_s == inf]
+        return self._cancel([run for run in endless if run.response_id != response_id], _GIVEN_UP)
 
     def drop_held(self, output: str = _CALLER_AWAY) -> Commands:
         """Don't run what still waits for the agent's last word."""
@@ -214,6 +223,14 @@ class Tooling:
 
     def _run_held(self, runs: list[_Run], now: float) -> Commands:
         return tuple(command for run in runs for command in self._run(run, now))
+
+    def _cancel(self, runs: list[_Run], output: str) -> Commands:
+        """Stop those of them that have begun."""
+        commands: Commands = NOTHING
+        for run in runs:
+            if run.began is not None and run.output is None:
+                commands += (do.CancelTool(run.tool_call_id), *self._done(run, output, ran=True))
+        return commands
 
     def _run(self, run: _Run, now: float) -> Commands:
         run.began, run.held_until = now, None

@@ -268,6 +268,48 @@ def test_a_goodbye_that_the_caller_was_taken_from_is_not_the_end():
     assert call.ends() == []
 
 
+@pytest.mark.parametrize("order", [("transfer_call", "end_call"), ("end_call", "transfer_call")])
+def test_a_goodbye_in_the_same_breath_as_a_transfer_is_not_the_end(order: tuple[str, str]):
+    call = TestCall(transfer_call=TRANSFER)
+    call.responds()
+    call.says(1.0)
+    for name in order:
+        call.calls_tool(name, name)
+    call.response_ends()
+    call.plays(1.0)  # and now they ring
+    assert do.StartMusic() in call.at(5.0)
+    assert ASK in call.tool_ends("transfer_call", "busy")
+    call.answers(1.0, "a2", "r2")
+    call.plays(1.0)
+    assert call.ends() == []
+
+
+def test_an_agent_who_hangs_up_while_they_ring_gives_the_transfer_up():
+    call = TestCall(transfer_call=TRANSFER)
+    call.wants("transfer_call", "t1")
+    call.at(5.0)
+    call.responds("r2")
+    call.says(1.0, "a2", "r2")
+    assert do.CancelTool("t1") in call.calls_tool("end_call", "t2", "r2")
+    call.response_ends("r2")
+    call.plays(1.0)
+    assert [end.outcome for end in call.ends()] == ["agent_hung_up"]
+
+
+def test_a_goodbye_on_the_way_out_of_the_stream_does_not_wait_for_the_caller_to_come_back():
+    call = TestCall(transfer_call=TRANSFER)
+    call.wants("transfer_call", "t1")
+    call.responds("r2")
+    call.says(1.0, "a2", "r2")
+    call.happens(on.CallerLeaving())
+    call.calls_tool("end_call", "t2", "r2")
+    call.response_ends("r2")
+    call.happens(on.StreamEnded())
+    call.happens(on.CallerReturning(NOTE))
+    assert ASK in call.happens(BACK)
+    assert call.ends() == []
+
+
 @pytest.mark.parametrize("said", [True, False])
 def test_time_that_was_up_is_up_when_they_are_back(said):
     limits = Limits(max_minutes=2, warn_s=120, goodbye=Line("Time is up."))

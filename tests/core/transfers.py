@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Filler
 
 from .calls import QUIET, Agent, TestCall, ToolPolicy
 
-TRANSFER = ToolPolicy(after_speech=True, while_running=Filler(None, after_ms=2000))
+TRANSFER = ToolPolicy(timeout_s=inf, after_speech=True, while_running=Filler(None, after_ms=2000))
 NOTE = "Nobody answered. The caller is back."
 TOLD = do.AddMessage("system", NOTE)
 BACK = on.StreamStarted()
