@@ -14,6 +14,7 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client._transport import TransportStreams
 from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, Tool
+from pydantic_core import to_json
 
 from phoneagent.tools import tool_secrets
 from phoneagent.tools.addresses import ForbiddenAddressError
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_PAGES = 20
 _LONGEST_DESCRIPTION = 2000
+_LONGEST_SCHEMA = 32 * 1024
 _LONGEST_PROBLEM = 500
 
 Dial = Callable[[Callable[[], None]], AbstractAsyncContextManager[TransportStreams]]
@@ -158,8 +160,10 @@ async def _listed(client: Client) -> list[Offered]:
             break
     offered = []
     for tool in tools:
-        offered.append(_offered(tool))
-        await asyncio.sleep(0)  # a schema takes a millisecond, and calls may be going on
+        if len(to_json(tool.input_schema)) > _LONGEST_SCHEMA:
+            logger.warning("a tool of an mcp server is left out, its schema is too long", extra={"tool": tool.name})
+        else:  # a schema takes some milliseconds, and calls may be going on
+            offered.append(await asyncio.to_thread(_offered, tool))
     return offered
 
 

@@ -179,26 +179,45 @@ async def test_a_server_that_can_not_be_used_says_why(caplog: pytest.LogCaptureF
     await servers.close()
 
 
+def scripted(tool: dict[str, Any], message: str = "", refused: str = "") -> Callable[[Received], bytes]:
+    """A server over HTTP that has one tool. To requests of the method `refused` it answers with an error."""
+    results: dict[str, Any] = {
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "web", "version": "1"},
+        },
+        "tools/list": {"tools": [tool]},
+    }
+
+    def answered(request: Received) -> bytes:
+        asked = request.json
+        if asked["method"] in results and asked["method"] != refused:
+            outcome = {"result": results[asked["method"]]}
+        else:
+            outcome = {"error": {"code": -32050, "message": f"{message} {request.headers.get('authorization')}"}}
+        return answer({"jsonrpc": "2.0", "id": asked.get("id"), **outcome})
+
+    return answered
+
+
+async def test_a_tool_whose_schema_is_too_long_is_left_out(servers: McpServers, caplog: pytest.LogCaptureFixture):
+    schema = {"type": "object", "properties": {f"p{n}": {"enum": ["x" * 40]} for n in range(1000)}}
+    with caplog.at_level(logging.WARNING, "phoneagent"):
+        async with serving(scripted({"name": "pay", "inputSchema": schema})) as web:
+            agent = agent_of(web=local(web.port))
+            await servers.refresh([agent])
+            assert servers.problems == []
+            assert servers.tools(agent) == {}
+    assert [record.tool for record in caplog.records if hasattr(record, "tool")] == ["pay"]
+
+
 @pytest.mark.parametrize("refused", ["initialize", "tools/call"])
 async def test_a_secret_that_a_server_sends_back_is_in_no_log_and_no_error(
     caplog: pytest.LogCaptureFixture, refused: str
 ):
-    def answered(request: Received) -> bytes:
-        asked = request.json
-        results = {
-            "initialize": {
-                "protocolVersion": "2025-06-18",
-                "capabilities": {"tools": {}},
-                "serverInfo": {"name": "web", "version": "1"},
-            },
-            "tools/list": {"tools": [{"name": "pay", "inputSchema": {"type": "object"}}]},
-        }
-        if asked["method"] in results and asked["method"] != refused:
-            outcome = {"result": results[asked["method"]]}
-        else:  # where texts are cut, a part of the secret must not be left either
-            outcome = {"error": {"code": -32050, "message": f"{'x' * 285} {request.headers['authorization']}"}}
-        return answer({"jsonrpc": "2.0", "id": asked.get("id"), **outcome})
-
+    # where texts are cut, a part of the secret must not be left either
+    answered = scripted({"name": "pay", "inputSchema": {"type": "object"}}, "x" * 285, refused)
     quote = "import os, sys; sys.exit('x' * 290 + os.environ['KEY'])"
     async with serving(answered) as web:
         agent = agent_of(
