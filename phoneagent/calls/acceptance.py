@@ -94,13 +94,12 @@ def wording(language: str) -> tuple[Wording, str]:
 
 
 def answer(keys: str, speech: str, said: Wording) -> Answer:
-    """What a key or some words mean; nothing at all is unclear."""
+    """What a key or some words mean; nothing at all is unclear, and so is both at once ("yes, no problem")."""
     if keys:
         return "accepted" if keys[0] == "1" else "refused" if keys[0] == "2" else "unclear"
     text = speech.lower().replace("\u2019", "'")
     words = set(_WORD.findall(text)) | set(text.replace(",", " ").replace(".", " ").split())
     if len(text.split()) > _MOST_WORDS:
         return "unclear"
-    if words & set(said.no):
-        return "refused"
-    return "accepted" if words & set(said.yes) else "unclear"
+    yes, no = not words.isdisjoint(said.yes), not words.isdisjoint(said.no)
+    return "unclear" if yes == no else "accepted" if yes else "refused"

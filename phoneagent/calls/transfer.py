@@ -165,7 +165,9 @@ class Escort:
     def room_changed(self, call_sid: str, event: str) -> None:
         """Somebody has entered or left the room; `event` as the conference's callback names it."""
         joined, left = event.endswith("join"), event.endswith("leave")
-        if call_sid == self._call_sid:
+        if event == "conference-start":  # two are in it: news of the caller, should the other be lost
+            self.receive(Event.CALLER_JOINED)
+        elif call_sid == self._call_sid:
             if joined or left:
                 self.receive(Event.CALLER_JOINED if joined else Event.CALLER_LEFT)
         elif self._line is not None and self._line.is_theirs(call_sid) and (joined or left):

@@ -11,9 +11,9 @@ from phoneagent.calls.acceptance import _WORDINGS, answer, wording
         (
             "en-GB",
             ["Yes.", "yeah", "Okay, sure!", "OK put them through"],
-            ["No.", "Not now", "I can\u2019t", "no, ok?"],
+            ["No.", "Not now", "I can\u2019t"],
         ),
-        ("de", ["Ja.", "ja gerne", "Okay"], ["Nein", "jetzt nicht", "ja nein"]),
+        ("de", ["Ja.", "ja gerne", "Okay"], ["Nein", "jetzt nicht"]),
         ("fr-CA", ["Oui", "D'accord."], ["Non merci", "pas maintenant"]),
         ("es", ["Sí", "vale"], ["No puedo"]),
         ("it", ["Sì, certo"], ["no"]),
@@ -26,6 +26,11 @@ def test_a_few_words_in_the_callers_language(language: str, accepted: list[str],
     said, _ = wording(language)
     assert {answer("", words, said) for words in accepted} == {"accepted"}
     assert {answer("", words, said) for words in refused} == {"refused"}
+
+
+@pytest.mark.parametrize("words", ["Yes, no problem.", "no, ok?", "Sure, not a problem"])
+def test_who_says_yes_and_no_is_asked_again(words: str):
+    assert answer("", words, wording("en")[0]) == "unclear"
 
 
 @pytest.mark.parametrize(

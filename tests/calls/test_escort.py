@@ -313,6 +313,18 @@ async def test_keys_that_take_long_are_not_interrupted():
     assert escort.over
 
 
+@pytest.mark.parametrize("news", ["participant-join", "conference-start"])
+async def test_either_news_of_the_caller_in_the_room_is_enough(news: str):
+    _, escort, call = begun(world_of(1, **CALM), "warm")
+    escort.room_changed("", "conference-start")  # nobody is in it yet: nothing to be known by
+    escort.human_answered(HUMAN)
+    escort.human_said(HUMAN, "1", "")
+    escort.room_changed(HUMAN, "participant-join")
+    assert isinstance(escort.caller_asks("1"), EnterRoom)
+    escort.room_changed(CALL if news == "participant-join" else "", news)
+    assert call.events[-1] == on.CallerConnected("reception")
+
+
 async def test_a_detour_is_forgotten_some_time_after_its_end():
     world = world_of(1, **CALM)
     escorts, escort, _ = begun(world, "warm")
