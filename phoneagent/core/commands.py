@@ -115,7 +115,7 @@ class CancelTool:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSession:
-    """Give the running session the prompt and the tools of `agent`; what else it differs in stays as it was."""
+    """Give the running session the prompt, the tools and the ears of `agent`; what else differs stays as it was."""
 
     agent: Agent
 

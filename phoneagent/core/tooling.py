@@ -111,8 +111,8 @@ class Tooling:
         self._calls.begin(run.tool_call_id, run.response_id)
         if self._call.away or self._call.deaf:
             return self._done(run, _CALLER_AWAY, ran=False)
-        if policy.after_speech and self._call.speech.is_silenced(event.response_id):
-            return self._done(run, CALLER_SPOKE, ran=False)  # of a last word that was cut short
+        if (policy.after_speech or policy.side_effects) and self._call.speech.is_silenced(event.response_id):
+            return self._done(run, CALLER_SPOKE, ran=False)
         if (first := self._deeds.get(wanted)) is not None:
             if first.output is None:
                 first.shared_by.append(run)

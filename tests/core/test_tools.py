@@ -177,16 +177,19 @@ def test_a_turn_of_the_caller_that_stops_nobody_holds_back_the_transfer_all_the_
     assert "caller_spoke" in output_of(call.caller_stops(), "t1")
 
 
-def test_a_transfer_that_is_told_after_the_caller_has_interrupted_is_not_begun():
-    call = TestCall(transfer_call=TRANSFER)
+@pytest.mark.parametrize("policy", [TRANSFER, PAY])
+def test_what_is_told_after_the_caller_has_interrupted_is_not_begun(policy):
+    call = TestCall(deed=policy)
     call.responds()
     call.says(2.0)
     call.caller_speaks()
-    assert "caller_spoke" in output_of(call.calls_tool("transfer_call"), "t1")
+    assert "caller_spoke" in output_of(call.calls_tool("deed"), "t1")
     call.response_ends(status="cancelled")
     call.happens(on.CallerStoppedSpeaking("c1"))  # a cough
     call.at(20.0)
     assert runs(call) == []
+    call.wants("deed", "t2")
+    assert runs(call) == ["t2"]
 
 
 def test_a_transfer_waits_for_the_last_word_of_another_response_too():

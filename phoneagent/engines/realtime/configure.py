@@ -76,7 +76,8 @@ def change_of_agent(
 ) -> dict[str, Any]:
     """The `session` object by which a running session goes on as another agent.
 
-    Voice, model and audio formats can't change any more, or would be heard to; the rest changes if it differs.
+    How it listens changes if it differs. What it sounds like, how it thinks and the audio formats stay as they are:
+    they can't change any more, or not while a response is generated.
     """
     heard: dict[str, Any] = {}
     transcription = _transcription(new.transcription, new.language)
