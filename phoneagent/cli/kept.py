@@ -66,7 +66,7 @@ def list_() -> None:
     table = Table("id", "name", "created", "last used", "", box=None)
     for key in run(with_store(work)):
         state = "revoked" if key.revoked else "expired" if key.refused_at(datetime.now(UTC)) else ""
-        table.add_row(key.id, key.name, _moment(key.created), _moment(key.last_used), state)
+        table.add_row(key.id, Text(key.name), _moment(key.created), _moment(key.last_used), state)
     Console().print(table)
 
 

@@ -76,14 +76,16 @@ def _migrate(url: URL) -> None:
         path = Path(url.database)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)  # telephone numbers and what was said are nobody else's
-    engine = create_engine(url.set(drivername="sqlite"), poolclass=NullPool, connect_args={"timeout": BUSY_S})
+    engine = create_engine(
+        url.set(drivername="sqlite"), poolclass=NullPool, connect_args={"timeout": BUSY_S}, hide_parameters=True
+    )
     _prepare_sqlite(engine)
     with engine.begin() as connection:
         migrate(connection)
 
 
 async def _migrate_postgresql(url: URL) -> None:
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_S})
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_S}, hide_parameters=True)
     async with engine.begin() as connection:
         await connection.run_sync(migrate)
 
@@ -106,9 +108,11 @@ def _url(address: str) -> URL:
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
         timeouts = {"timeout": CONNECT_S, "command_timeout": ANSWER_S}
-        return create_async_engine(url, pool_pre_ping=True, connect_args=timeouts)
+        return create_async_engine(url, pool_pre_ping=True, connect_args=timeouts, hide_parameters=True)
     # one connection, so that nobody meets a lock of our own
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
+    engine = create_async_engine(
+        url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S}, hide_parameters=True
+    )
     _prepare_sqlite(engine.sync_engine)
     return engine
 

@@ -206,17 +206,17 @@ async def test_without_a_service_it_says_how_to_start_one(tmp_path):
 async def test_keys_are_made_listed_used_and_revoked(tmp_path):
     async with desk(tmp_path) as at:
         at.twilio.answers(ADA, Person(hangs_up_after_s=1))
-        code, [key], errors = await at.type("keys", "create", "shop")
+        code, [key], errors = await at.type("keys", "create", "shop[/]")
         assert code == 0
         assert re.fullmatch(r"pa_[0-9a-f]{8}_[\w-]{43}", key)
         assert "not shown again" in errors
         assert (await at.call("--no-wait", "--key", key))[0] == 0
         _, lines, _ = await at.type("keys", "list")
-        assert [line.split()[1] for line in lines if "never" in line or "20" in line] == ["shop"]
+        assert [line.split()[1] for line in lines if "never" in line or "20" in line] == ["shop[/]"]
         assert not any(key.split("_")[2] in line for line in lines)
         code, lines, errors = await at.type("keys", "create", " ")
         assert (code, lines, "must not be empty" in errors) == (2, [], True)
-        assert (await at.type("keys", "revoke", "shop"))[:2] == (0, ["1 revoked"])
+        assert (await at.type("keys", "revoke", "shop[/]"))[:2] == (0, ["1 revoked"])
         code, _, errors = await at.call("--no-wait", "--key", key)
         assert (code, "revoked" in errors) == (1, True)
         code, _, errors = await at.type("keys", "revoke", "shop")
