@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from phoneagent.agents.directory import AgentDirectory
-from phoneagent.agents.numbers import EVERY_NUMBER, allowed_countries, dialable, e164
 from phoneagent.calls.outbound_inquiry import Inquiry
 from phoneagent.calls.outbound_ledger import Ledger
 from phoneagent.calls.outbound_pace import Pace
-from phoneagent.core.agents import Agent, Outbound
+from phoneagent.calls.outbound_request import DialRefusedError, DialRequest, new_dial
+from phoneagent.core.agents import Outbound
 from phoneagent.core.dials import UNANSWERED, Dial
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked, Dials, KeyReusedError, NumberInUseError
@@ -32,27 +31,6 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 1000  # dials that wait for their turn
 NO_ROOM_S = 0.5  # to wait while all lines are busy, before the next turn
 _DETECTION: dict[str, MachineDetection] = {"hang_up": "Enable", "leave_message": "DetectMessageEnd"}
-
-Refusal = Literal["unknown_agent", "bad_from", "bad_number", "number_in_use", "key_reused", "too_many"]
-
-
-class DialRefusedError(Exception):
-    """A call that is not going to be placed; the text says what to do."""
-
-    def __init__(self, refusal: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
-
-
-@dataclass(frozen=True, slots=True)
-class DialRequest:
-    """A call that somebody wants. `from_` is one of the agent's numbers, None for its first; `variables` are what its
-    prompt may name as `{{var.name}}`."""
-
-    to: str = field(repr=False)
-    agent: str
-    from_: str | None = field(default=None, repr=False)
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,25 +203,9 @@ class Dialer:
     # Placing
 
     def _new(self, request: DialRequest) -> Dial:
-        agent = self._agents.by_name(request.agent)
-        if agent is None:
-            known = ", ".join(sorted(self._agents.agents)) or "none"
-            raise DialRefusedError("unknown_agent", f"there is no agent {request.agent!r}; there are: {known}")
         if len(self._waiting) >= MAX_WAITING:
             raise DialRefusedError("too_many", f"{MAX_WAITING} calls wait for their turn already: try again later")
-        try:
-            to = dialable(request.to, region=self._region, countries=allowed_countries(agent, self._region))
-        except ValueError as error:
-            raise DialRefusedError("bad_number", str(error)) from None
-        return Dial(
-            id=secrets.token_hex(8),
-            nonce=secrets.token_urlsafe(24),
-            agent=agent.name,
-            to=to,
-            from_=_from(agent, request.from_, self._region),
-            variables=dict(request.variables),
-            created=self._clock(),
-        )
+        return new_dial(request, self._agents, self._region, self._clock())
 
     def _taken_up(self, dial: Dial) -> Dial:
         """A dial that is in the store, but of which we know nothing. If it waits, its turn comes, too: perhaps the
@@ -331,21 +293,3 @@ class Dialer:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _from(agent: Agent, wanted: str | None, region: str | None) -> str:
-    """The number that the agent calls from. Raises DialRefusedError."""
-    own = [number for number in agent.numbers if number != EVERY_NUMBER]
-    if not own:
-        raise DialRefusedError(
-            "bad_from", f"the agent {agent.name!r} has no number to call from: give it one in numbers:"
-        )
-    if wanted is None:
-        return own[0]
-    try:
-        number = e164(wanted, region)
-    except ValueError as error:
-        raise DialRefusedError("bad_from", str(error)) from None
-    if number not in own:
-        raise DialRefusedError("bad_from", f"{number} is none of the numbers of {agent.name!r}: {', '.join(own)}")
-    return number

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from phoneagent.calls.outbound import DialRefusedError, DialRequest, Refusal
+from phoneagent.calls.outbound_request import DialRefusedError, DialRequest, Refusal
 from phoneagent.core.dials import Dial
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked

@@ -10,7 +10,8 @@ from pathlib import Path
 from aiohttp import web
 
 from phoneagent.agents.directory import AgentDirectory
-from phoneagent.calls.outbound import Dialer, DialRefusedError, DialRequest, Timing
+from phoneagent.calls.outbound import Dialer, Timing
+from phoneagent.calls.outbound_request import DialRefusedError, DialRequest
 from phoneagent.store import open_store
 from phoneagent.store.dials import Asked
 from phoneagent.twilio.rest import TwilioApi

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from phoneagent.agents.directory import AgentDirectory
-from phoneagent.calls.outbound import Dialer, DialRequest, Timing
+from phoneagent.calls.outbound import Dialer, Timing
+from phoneagent.calls.outbound_request import DialRequest
 from phoneagent.core.dials import Dial
 from phoneagent.store import Store, open_store
 from phoneagent.twilio.errors import TwilioError

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from phoneagent.calls.outbound import DialRefusedError, DialRequest, Timing
+from phoneagent.calls.outbound import Timing
 from phoneagent.calls.outbound_inquiry import NOT_PLACED
+from phoneagent.calls.outbound_request import DialRefusedError, DialRequest
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked
 from tests.agents.forbidden_numbers import ABROAD, NOT_ANYBODYS, PREMIUM
