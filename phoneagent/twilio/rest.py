@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -166,14 +165,6 @@ class TwilioApi:
             lambda: self._client.calls.list(to=to, from_=from_, start_time_after=since, limit=50)
         )
         return [_state(call) for call in found]
-
-    async def end_conference(self, name: str) -> None:
-        """End the conference of this name, if it is going on: its participants go on with their documents."""
-        rooms = await self._repeat(
-            lambda: self._client.conferences.list(friendly_name=name, status="in-progress", limit=5)
-        )
-        for room in rooms:
-            await self._repeat(partial(room.update, status="completed"))
 
     # Messages, numbers, the account
 
