@@ -45,20 +45,27 @@ def story() -> list[Step]:
     ]
 
 
-async def demo(settings: Settings, console: Console) -> bool:
-    """Place the call, show it, and say whether all of it worked."""
-    settings = replace(
+def unconnected(settings: Settings) -> Settings:
+    """These settings for a service that only this machine calls, and that itself calls and texts nobody.
+
+    With an account at Twilio it would place the calls that wait in the database, and transfer to real telephones.
+    """
+    return replace(
         settings,
-        engine="local",
-        agents=_ROOT / "agents",
         host="127.0.0.1",
         port=0,
         public_url=None,
         twilio_auth_token=None,
         twilio_auth_token_next=None,
-        log="human",
-        log_level="error",
+        twilio_account_sid=None,
+        twilio_api_key=None,
+        twilio_api_secret=None,
     )
+
+
+async def demo(settings: Settings, console: Console) -> bool:
+    """Place the call, show it, and say whether all of it worked."""
+    settings = replace(unconnected(settings), engine="local", agents=_ROOT / "agents", log="human", log_level="error")
     recording = settings.data / "demo-call.wav"
     try:
         recording.parent.mkdir(parents=True, exist_ok=True)

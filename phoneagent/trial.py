@@ -11,7 +11,7 @@ from rich.console import Console
 
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.app import running
-from phoneagent.demo import Screen
+from phoneagent.demo import Screen, unconnected
 from phoneagent.settings import Settings, SettingsError
 from phoneagent.simulate.network import Network
 from phoneagent.simulate.scenario import report, simulate
@@ -55,6 +55,7 @@ async def run(trial: Trial, settings: Settings, console: Console) -> bool:
     async with AsyncExitStack() as stack:
         url = trial.url
         if url is None:
+            settings = unconnected(settings)
             service = await stack.enter_async_context(running(settings))
             url = service.url
             _known(trial.to, service.agents.directory)

@@ -8,12 +8,17 @@ import os
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from phoneagent.core.dials import Dial
+from phoneagent.simulate.fake_twilio import FakeTwilio
 from phoneagent.simulate.realtime_events import Speech, response
 from phoneagent.simulate.scripted_model import ScriptedModel, expect
+from phoneagent.store import open_store
 
 ROOT = Path(__file__).parent.parent
 CLIP = ROOT / "phoneagent" / "simulate" / "clips" / "4-goodbye.wav"
@@ -135,6 +140,29 @@ async def test_simulate_calls_an_agent_by_name_and_keeps_the_recording(home):
         assert "You pressed one." in output
         assert code == 0
         assert len(list((home / "calls").glob("*.wav"))) == 1
+
+
+async def test_simulate_leaves_the_calls_that_wait_to_the_service_itself(home):
+    (home / "data").mkdir()
+    store = await open_store(f"sqlite:///{home}/data/phoneagent.db")
+    waiting = Dial("one", "nonce", "ada", "+12125550123", "+15550100", {}, created=datetime.now(UTC))
+    await store.dials.add(waiting)
+    script = [expect("response.create").then(*response(Speech("Hello.", 600)))]
+    api_key = ("SK" + "0" * 32, "secret")
+    async with ScriptedModel(script) as model, FakeTwilio(rng=Random(1), auth_token="12345", api_key=api_key) as twilio:
+        twilio.number("+15550100")
+        await phoneagent(
+            home,
+            *("simulate", "--agent", "ada"),
+            OPENAI_BASE_URL=model.url,
+            PHONEAGENT_ENGINE="openai",
+            PHONEAGENT_TWILIO_API_URL=twilio.api_url,
+            TWILIO_ACCOUNT_SID=twilio.account_sid,
+            TWILIO_API_KEY=api_key[0],
+            TWILIO_API_SECRET=api_key[1],
+        )
+        assert await store.dials.get("one") == waiting
+    await store.close()
 
 
 async def test_simulate_says_that_nobody_answers(home):
