@@ -55,6 +55,7 @@ async def program(folder: Path, model: RealtimeServer[Any], **environ: str) -> A
             "PHONEAGENT_ENGINE": "openai",
             "PHONEAGENT_PORT": "0",
             "PHONEAGENT_LOG": "json",
+            "PHONEAGENT_TOOL_WORKERS": "1",
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
             **environ,
         },
