@@ -210,7 +210,7 @@ class Switchboard:
         if self._escorts is None:
             for agent in self._agents.agents.values():
                 if tools := sorted(NEED_TWILIO.intersection(agent.tools)):
-                    fields = {"agent": agent.name, "tools": tools, "missing": "TWILIO_ACCOUNT_SID"}
+                    fields = {"agent": agent.name, "tools": tools, "missing": "TWILIO_ACCOUNT_SID and a key"}
                     log.warning("tools can't work without Twilio's API", extra=fields)
 
     def _agent_for(self, number: str) -> Agent | None:
