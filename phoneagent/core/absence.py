@@ -93,6 +93,10 @@ class Absence:
             self._failures.pause(now + TOOL_PAUSE_S)
         return commands
 
+    def hung_up(self, reason: str) -> EndCall:
+        """How the call has ended that we don't go on with: those who talk do."""
+        return EndCall("hung_up", reason) if self._connected_to is None else self.over(reason)
+
     def over(self, reason: str) -> EndCall:
         """How the call has ended while the caller was away."""
         if self._connected_to is not None:

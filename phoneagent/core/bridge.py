@@ -384,7 +384,7 @@ _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.CallerReturning: lambda bridge, event, now: bridge._absence.returning(event.note, now),
     on.CallerGone: CallBridge._caller_gone,
     on.MachineAnswered: CallBridge._machine_answered,
-    on.HangUpRequested: lambda bridge, event, now: bridge._end(do.EndCall("hung_up", event.reason), now),
+    on.HangUpRequested: lambda bridge, event, now: bridge._end(bridge._absence.hung_up(event.reason), now),
 }
 
 _TIMERS: dict[str, Callable[[CallBridge, float], Commands | None]] = {

@@ -151,6 +151,7 @@ def _table() -> Mapping[State, Mapping[Event, Step]]:
             e.HUMAN_GONE: to(s.LOOKING, (), _GONE_TOO_SOON),
             e.CALLER_LEFT: to(s.LOOKING, (), _GONE_TOO_SOON),
             e.LATE: to(s.LOOKING, (a.DISMISS, a.CHECK), NOT_CONNECTED),
+            e.CALL_ENDED: to(s.OVER),  # the person waits for them
         },
         s.SENDING: leaving | {e.ASKED: to(s.RETURNING, (a.WELCOME,), KEYS_PRESSED)},
         s.DIALLING: leaving | {e.ASKED: to(s.CALLING)},

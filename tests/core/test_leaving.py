@@ -222,6 +222,11 @@ def test_the_call_that_ends_there_was_transferred():
     assert connected().happens(on.CallerGone("completed")) == (do.EndCall("transferred", "reception"),)
 
 
+def test_so_was_the_call_that_we_have_no_more_time_for():
+    assert connected().happens(on.HangUpRequested("drain"))[-1] == do.EndCall("transferred", "reception")
+    assert transferring().happens(on.HangUpRequested("drain"))[-1] == do.EndCall("hung_up", "drain")
+
+
 def test_a_caller_who_hangs_up_before_somebody_answers_has_hung_up():
     assert transferring().happens(on.CallerGone("completed")) == (do.EndCall("caller_hung_up", "completed"),)
 

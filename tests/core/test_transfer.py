@@ -124,6 +124,7 @@ def test_a_conversation_of_which_nobody_told_us():
 
 def test_two_who_talk_are_left_alone_when_the_service_ends_the_call():
     assert after("warm", *WARM).receive(E.CALL_ENDED) == ()
+    assert after("warm", *WARM[:-1]).receive(E.CALL_ENDED) == (), "about to meet"
     assert after("warm", *WARM[:2]).receive(E.CALL_ENDED) == (A.DISMISS,)
 
 
@@ -173,7 +174,7 @@ def test_what_is_late_or_comes_twice(state: State, event: Event, target: State, 
 def test_from_everywhere_the_end_of_the_call_ends_it(state: State):
     detour = Detour("warm")
     detour.state = state
-    assert detour.receive(E.CALL_ENDED) == (() if state in (S.TOGETHER, S.CALLING) else (A.DISMISS,))
+    assert detour.receive(E.CALL_ENDED) == (() if state in (S.MEETING, S.TOGETHER, S.CALLING) else (A.DISMISS,))
     assert detour.state is S.OVER
 
 
