@@ -50,11 +50,14 @@ class Absence:
             self.leaving = True
             self._farewell.caller_leaves(now)
 
-    def caller_stays(self, now: float) -> None:
+    def caller_stays(self, now: float) -> Commands:
         """It will be one again."""
-        if self.leaving:
-            self.leaving = False
-            self._farewell.count_time(now)
+        if not self.leaving:
+            return NOTHING
+        self.leaving = False
+        self._farewell.count_time(now)
+        spoken_to = self._call.ready or self._farewell.at_hand
+        return NOTHING if spoken_to else self._sessions.open()
 
     def begin(self, now: float) -> Commands:
         """The caller has left: what they have not heard was not said."""

@@ -233,6 +233,8 @@ class CallBridge:
     # Responses and tools
 
     def _response_started(self, event: on.ResponseStarted, now: float) -> Commands:
+        if not (self._call.ready or self._call.opening):  # a session that has expired may talk on for a while
+            return NOTHING
         self._responses.started(event.response_id)
         self._failures.started(now)
         return self._floor.response_started(event.response_id, now)
@@ -269,8 +271,7 @@ class CallBridge:
     def _caller_stays(self, _: on.CallerStays, now: float) -> Commands:
         if self._call.away:  # the stream has ended all the same
             return self._end(self._absence.over("the caller's stream ended"), now)
-        self._absence.caller_stays(now)
-        return NOTHING
+        return self._absence.caller_stays(now)
 
     def _absence_is_endless(self, now: float) -> Commands:
         return self._end(self._absence.over("the caller did not come back"), now)

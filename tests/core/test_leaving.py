@@ -4,6 +4,7 @@ import pytest
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
+from phoneagent.core.errors import Problem
 from phoneagent.core.wording import say_exactly
 
 from .calls import FRAME, Agent, BargeIn, Idle, Limits, Line, TestCall, ToolPolicy, output_of, without_reports
@@ -257,6 +258,17 @@ def test_somebody_who_was_not_announced_changes_nothing():
 
 
 # Goodbyes
+
+
+def test_a_session_that_was_lost_during_that_goodbye_is_replaced_if_the_caller_stays():
+    call = TestCall()
+    call.responds()
+    call.says(1.0)
+    call.calls_tool("end_call")
+    call.response_ends()
+    call.happens(on.SessionEnded(Problem("close:1006")))
+    call.happens(on.CallerLeaving())
+    assert call.happens(on.CallerStays()) == (do.OpenSession(call.bridge.agent),)
 
 
 def test_a_goodbye_that_the_caller_was_taken_from_is_not_the_end():

@@ -250,6 +250,19 @@ def test_a_session_that_is_lost_while_the_caller_talks_into_the_goodbye_leaves_n
     assert ends(call) == [do.EndCall("failed", "close:1006", call.bridge.agent.apology)]
 
 
+def test_the_answer_of_a_session_that_has_expired_does_not_keep_the_call():
+    call = TestCall()
+    call.responds()
+    call.says(3.0)
+    call.calls_tool("end_call", "e1")
+    call.response_ends()
+    call.happens(on.SessionErrored(Problem("session_expired")))
+    call.caller_speaks()
+    call.caller_stops()
+    assert call.responds("r2") == ()
+    assert [end.outcome for end in call.at(20.0) if isinstance(end, do.EndCall)] == ["agent_hung_up"]
+
+
 def test_a_session_that_is_lost_while_goodbye_is_heard_changes_nothing():
     call = saying_goodbye()
     call.happens(LOST)
