@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from phoneagent.simulate.fake_twilio import Busy, Fault, Keys, NoAnswer, Person, Unreachable, Voicemail, Words
-from phoneagent.simulate.realtime_events import ToolCall
+from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from tests.calls.service import NUMBER
 from tests.calls.telephony import BRIEFING, COLD, HUMAN, TRANSFER, WARM, answered, company, hears, scene, told
 from tests.calls.test_switchboard import webhook
@@ -225,6 +225,54 @@ async def test_only_one_transfer_at_a_time(tmp_path: Path):
         assert len(s.twilio.calls_to(HUMAN)) <= 1
 
 
+@pytest.mark.parametrize("how", [WARM, COLD], ids=["warm", "cold"])
+async def test_a_second_try_right_after_the_first(tmp_path: Path, how: str):
+    again = ToolCall(TRANSFER.name, TRANSFER.arguments, call_id="call_2", item_id="item_call_2")
+    async with scene(tmp_path, how) as s:
+        s.twilio.answers(HUMAN, Busy())
+        caller = await s.call()
+        session = await s.model.session()
+        await session.received("response.create")
+        await caller.until(lambda record: record.agent_turns)
+        s.twilio.answers(HUMAN, Person(gather=Keys("1")))
+        session.emit(*response(again, response_id="resp_again"))
+        await caller.until(TALKING)
+    assert ("silence",) not in company(caller)
+
+
+async def test_keys_and_another_goodbye_do_not_disturb_a_transfer(tmp_path: Path):
+    keys = ToolCall("send_digits", '{"digits": "1"}', call_id="call_2", item_id="item_call_2")
+    goodbye = ToolCall("end_call", "{}", call_id="call_3", item_id="item_call_3")
+    async with scene(tmp_path, WARM.replace("[", "[send_digits, end_call, ")) as s:
+        s.twilio.answers(HUMAN, Person(ring_s=5, gather=Keys("2")))
+        caller = await s.call(Speech("I'll put you through. Goodbye!", ms=100), TRANSFER, keys, goodbye)
+        session = await s.model.session()
+        await session.received("response.create")
+        assert "can't take the call" in answered(session)["result"]
+        assert "already" in answered(session, "call_2")["message"]
+        caller.hang_up()
+        assert (await s.record()).outcome == "caller_hung_up"
+    assert company(caller) == [("stream",)]
+
+
+# The service ends
+
+
+async def test_two_who_talk_are_left_alone_when_the_service_ends_the_call(tmp_path: Path):
+    async with scene(tmp_path, WARM) as s:
+        s.twilio.answers(HUMAN, Person(gather=Keys("1")))
+        caller = await s.call()
+        await caller.until(TALKING)
+        s.service.switchboard.end_calls("the service is shutting down")
+        await s.record()
+        await asyncio.sleep(0.2)  # four seconds of theirs
+        human = await s.human()
+        assert (caller.bridged_with, human.bridged_with) == ((HUMAN,), (caller.number,))
+        human.hang_up()
+        await caller.ended()
+    assert not caller.record.problems
+
+
 async def test_the_carriers_requests_for_another_call_get_nothing(tmp_path: Path):
     async with scene(tmp_path, WARM) as s:
         s.twilio.answers(HUMAN, Person(ring_s=0.1))
@@ -247,6 +295,7 @@ async def test_the_example_of_the_document_transfers_calls(tmp_path: Path):
     (tmp_path / "agents" / "ada.md").write_text(example)
     dentist = ToolCall("transfer_call", json.dumps({"to": "dentist", "briefing": BRIEFING}))
     async with scene(tmp_path, None) as s:
+        s.twilio.number(NUMBER, status_callback=f"{s.service.url}/status")
         s.twilio.answers("+15550112", Person(gather=Keys("1")))
         caller = await s.call(dentist)
         await caller.until(hears("people", "+15550112"))
