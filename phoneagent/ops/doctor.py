@@ -24,6 +24,7 @@ CHECKS = (
     Check("clock", machine.clock),
     Check("agent files", agents.agent_files),
     Check("tools", agents.tools),
+    Check("MCP servers", agents.mcp_servers, timeout_s=30.0),
     Check("models", agents.models),
     Check("model sessions", engine.sessions, timeout_s=60.0),
     Check("service here", internet.service),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 import ssl
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,9 @@ _LONGEST_NAME = 64  # what the engines accept
 _ANY_OBJECT = Arguments({"type": "object"})
 
 _Key = tuple[object, ...]
+
+
+log = logging.getLogger(__name__)
 
 
 class McpServers:
@@ -74,6 +78,9 @@ class McpServers:
             await asyncio.gather(
                 *(connection.close() for connection in gone), *(connection.settled() for connection in new.values())
             )
+            for agent in self._agents:
+                for problem in self._survey(agent)[1]:
+                    log.warning("mcp tool is not there", extra={"agent": agent.name, "problem": problem})
 
     def tools(self, agent: Agent) -> Mapping[str, Runnable]:
         """The tools that an agent may use, as they were last listed, by the names that the model knows them by."""
@@ -89,6 +96,9 @@ class McpServers:
                 for label, server in _servers(agent)
                 for problem in problems(server, self._secrets)
             ]
+            for label, server in _servers(agent):
+                if (connection := self._connections.get(_key(server))) and connection.problem is not None:
+                    wrong.append(f"mcp.{label}: {connection.problem}")
             found += [f"{agent.name}: {problem}" for problem in wrong + self._survey(agent)[1]]
         return found
 
@@ -97,16 +107,16 @@ class McpServers:
         await self.refresh(())
 
     def _survey(self, agent: Agent) -> tuple[dict[str, Runnable], list[str]]:
-        """The agent's tools, and why there are not more."""
+        """The agent's tools, and which of those that servers offer, or should offer, are not among them."""
         tools: dict[str, Runnable] = {}
         missed: list[str] = []
         for label, server in _servers(agent):
             connection = self._connections.get(_key(server))
             if connection is None:
                 continue
-            if connection.problem is not None:
-                missed.append(f"mcp.{label}: {connection.problem}")
-            elif unknown := set(server.tools or ()) - {tool.name for tool in connection.offered}:
+            if connection.problem is None and (
+                unknown := set(server.tools or ()) - {tool.name for tool in connection.offered}
+            ):
                 missed.append(f"mcp.{label}: the server has no tool {', '.join(sorted(unknown))}")
             for tool in connection.offered:
                 if server.tools is not None and tool.name not in server.tools:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -21,10 +22,12 @@ from phoneagent.ops.examination import Check, Patient, Result, ok
 from phoneagent.settings import Settings, load
 from phoneagent.simulate.fake_twilio import FakeTwilio
 from phoneagent.simulate.scripted_model import ScriptedModel
+from tests.house.tree import ROOT
 from tests.ops.front import Certificate, Front, in_front
 
 AUTH_TOKEN = "12345"
 NUMBER = "+15550100"
+SHOP = ROOT / "tests/tools/mcp_server.py"
 
 
 class World:
@@ -216,6 +219,21 @@ async def test_a_model_that_is_shut_down_is_known(world: World):
     assert "gpt-realtime will be shut down on 2027-01-20" in result.found
     result = await world.look(agents.models, clock=lambda: when + 10 * 86_400)
     assert result.status == "failed"
+
+
+async def test_tools_of_mcp_servers_that_are_not_there_are_told(world: World):
+    def named(tools: str, program: str = str(SHOP)) -> None:
+        world.write_agent(f"mcp: {{shop: {{command: [{sys.executable}, {program}], tools: [{tools}]}}}}")
+
+    named("add")
+    assert await world.look(agents.mcp_servers) == ok("shop connected, with all tools that are named")
+    named("ad")
+    result = await world.look(agents.mcp_servers)
+    assert (result.status, result.found) == ("failed", "ada: mcp.shop: the server has no tool ad")
+    named("add", "nowhere.py")
+    result = await world.look(agents.mcp_servers)
+    assert result.status == "failed"
+    assert result.found.startswith("ada: mcp.shop: ")
 
 
 async def test_a_file_with_a_mistake_is_named(world: World):

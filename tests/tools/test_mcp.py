@@ -294,7 +294,7 @@ async def test_bad_arguments_are_not_sent(servers: McpServers, web_shop: tuple[i
 
 
 async def test_an_agent_has_the_tools_that_its_file_allows_under_names_that_the_model_accepts(
-    servers: McpServers, web_shop: tuple[int, asyncio.Event]
+    servers: McpServers, web_shop: tuple[int, asyncio.Event], caplog: pytest.LogCaptureFixture
 ):
     port, _ = web_shop
     some = Agent("some", mcp={"crm": local(port, tools=("add", "greet", "no_such"), confirm=True)})
@@ -312,6 +312,10 @@ async def test_an_agent_has_the_tools_that_its_file_allows_under_names_that_the_
     assert servers.problems == [
         "some: mcp.crm: the server has no tool no_such",
         "all: mcp.sh.op: greet is left out, there is another sh_op_greet",
+    ]
+    assert [record.__dict__["problem"] for record in caplog.records if record.message == "mcp tool is not there"] == [
+        "mcp.crm: the server has no tool no_such",
+        "mcp.sh.op: greet is left out, there is another sh_op_greet",
     ]
 
 

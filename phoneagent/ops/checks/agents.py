@@ -28,6 +28,23 @@ async def tools(patient: Patient) -> Result:
     return ok(f"{_counted(len(patient.agents.toolbox.names), 'tool')}, the built-in ones included")
 
 
+async def mcp_servers(patient: Patient) -> Result:
+    """Whether the servers of tools can be reached, and have the tools that the agents' files name."""
+    agents = patient.agents.directory.agents.values()
+    here = {name for agent in agents for name, server in agent.mcp.items() if server.run_by == "service"}
+    if not here:
+        return ok("no agent has one that this service calls")
+    servers = patient.agents.mcp
+    try:
+        await servers.refresh(agents)
+        problems = servers.problems
+    finally:
+        await servers.close()
+    if problems:
+        return failed("; ".join(problems), "see that the server runs, and `mcp` in the agent's file")
+    return ok(f"{', '.join(sorted(here))} connected, with all tools that are named")
+
+
 async def models(patient: Patient) -> Result:
     """Whether the models are for conversations, and go on to exist. What OpenAI has announced till now is in here."""
     if patient.settings.engine != "openai":
