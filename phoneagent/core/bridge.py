@@ -166,9 +166,6 @@ class CallBridge:
         self._responses.want(REPLY)
         return self._call.tell("user", keypad(digits)) + self._tooling.caller_took_turn()
 
-    def _mark_reached(self, event: on.MarkReached, now: float) -> Commands:
-        return self._progressed(self._speech.mark_reached(event.mark, now), now)
-
     def _mark_overdue(self, now: float) -> Commands:
         if not self._speech.playing:
             return NOTHING
@@ -259,9 +256,6 @@ class CallBridge:
             return commands + (self._tooling.agent_hangs_up(event.response_id) if self._farewell.at_hand else NOTHING)
         return self._tooling.called(event, now)
 
-    def _approval_requested(self, event: on.ApprovalRequested, now: float) -> Commands:
-        return self._tooling.approval_requested(event) if self._call.ready else NOTHING
-
     def _remote_tool_started(self, event: on.RemoteToolStarted, now: float) -> None:
         if self._call.ready:
             self._tooling.remote_started(event, now)
@@ -272,9 +266,6 @@ class CallBridge:
         if self._call.away:  # the stream has ended all the same
             return self._end(self._absence.over("the caller's stream ended"), now)
         return self._absence.caller_stays(now)
-
-    def _absence_is_endless(self, now: float) -> Commands:
-        return self._end(self._absence.over("the caller did not come back"), now)
 
     def _act_for(self, agent: Agent, tools: Mapping[str, ToolPolicy], now: float) -> None:
         """Go by the rules of another agent from now on."""
@@ -356,7 +347,7 @@ class CallBridge:
 _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.StreamStarted: CallBridge._stream_started,
     on.StreamEnded: CallBridge._stream_ended,
-    on.MarkReached: CallBridge._mark_reached,
+    on.MarkReached: lambda bridge, event, now: bridge._progressed(bridge._speech.mark_reached(event.mark, now), now),
     on.DigitPressed: CallBridge._digit_pressed,
     on.SessionReady: CallBridge._session_is_ready,
     on.SessionEnded: lambda bridge, event, now: bridge._lose_session(event.problem),
@@ -377,7 +368,7 @@ _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.ToolFinished: lambda bridge, event, now: bridge._tooling.finished(event),
     on.RemoteToolStarted: CallBridge._remote_tool_started,
     on.RemoteToolEnded: lambda bridge, event, now: bridge._tooling.remote_ended(event),
-    on.ApprovalRequested: CallBridge._approval_requested,
+    on.ApprovalRequested: lambda bridge, event, now: bridge._tooling.approval_requested(event),
     on.AgentChanged: lambda bridge, event, now: bridge._handover.agent_changed(event, now),
     on.CallerLeaving: lambda bridge, event, now: bridge._absence.caller_leaves(now),
     on.CallerStays: CallBridge._caller_stays,
@@ -399,7 +390,7 @@ _TIMERS: dict[str, Callable[[CallBridge, float], Commands | None]] = {
     "tools": lambda bridge, now: bridge._tooling.time_is_up(now),
     "filler": lambda bridge, now: None,  # what is due follows from the state of the call
     "handover": lambda bridge, now: bridge._handover.wait_no_longer(),
-    "away": CallBridge._absence_is_endless,
+    "away": lambda bridge, now: bridge._end(bridge._absence.over("the caller did not come back"), now),
     "idle": CallBridge._silence_lasts,
     "warning": lambda bridge, now: bridge._farewell.warn(),
     "limit": lambda bridge, now: bridge._farewell.time_is_up(now),

@@ -131,6 +131,8 @@ class Tooling:
 
     def approval_requested(self, event: on.ApprovalRequested) -> Commands:
         """Decide on a tool that the engine's service would run."""
+        if not self._call.ready:
+            return NOTHING
         policy = self.policies.get(event.name)
         reason = None
         if policy is None:

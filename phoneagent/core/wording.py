@@ -23,8 +23,3 @@ _KEYPAD = "[The caller typed on the keypad] "
 def keypad(digits: str) -> str:
     """The caller's message that tells a model which keys were pressed."""
     return _KEYPAD + digits
-
-
-def digits_typed(text: str) -> str | None:
-    """The digits of a `keypad` message, or None."""
-    return text.removeprefix(_KEYPAD) if text.startswith(_KEYPAD) else None

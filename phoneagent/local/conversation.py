@@ -83,10 +83,6 @@ class Conversation:
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
 
-    @property
-    def last_id(self) -> str | None:
-        return self._items[-1].id if self._items else None
-
     def find(self, item_id: Any) -> Item | None:
         return next((item for item in self._items if item.id == item_id), None)
 
