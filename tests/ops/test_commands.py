@@ -126,7 +126,7 @@ async def test_the_doctor_prints_a_line_for_each_check_and_fixes_what_it_may(ter
 async def test_the_doctor_ends_well_where_nothing_has_failed(terminal: Terminal):
     code, output, _ = await terminal.type("doctor", PHONEAGENT_PUBLIC_URL="", TWILIO_ACCOUNT_SID="")
     assert code == 0
-    assert output.splitlines()[-1].startswith("8 ok, ")
+    assert output.splitlines()[-1].startswith("9 ok, ")
 
 
 async def test_the_doctor_says_what_is_wrong_with_the_settings_and_looks_no_further(terminal: Terminal):
