@@ -141,6 +141,7 @@ async def test_a_voicemails_greeting_takes_no_call(tmp_path: Path):
 async def test_when_the_caller_hangs_up_the_person_is_let_go(tmp_path: Path, moment: str):
     async with scene(tmp_path, WARM) as s:
         ring_s = 15 if moment == "ringing" else 0.1
+        s.twilio.number(NUMBER, status_callback=f"{s.service.url}/status" if moment != "briefing" else "")
         s.twilio.answers(HUMAN, Person(ring_s=ring_s, gather=Keys("1") if moment == "together" else None))
         caller = await s.call()
         human = await s.human()
