@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 from phoneagent.core.agents import HttpTool
 from phoneagent.tools import json_schema, tool_secrets
+from phoneagent.tools.addresses import is_public
 from phoneagent.tools.runnable import BadArgumentsError
 
 _URL = re.compile(r"(?P<origin>(?P<scheme>https?)://[^/?#\\]+)(?P<path>/[^?#\\]*)?(?P<query>\?[^#]*)?", re.IGNORECASE)
@@ -83,6 +84,8 @@ def _url_problems(declared: HttpTool) -> Iterator[str]:
         return
     if not _is_valid(_PLACEHOLDER.sub("x", declared.url)):
         yield "url: is not an address"
+    elif _is_private(declared.url) and not declared.allow_private:
+        yield "url: is no address of the public internet (or set allow_private)"
     if "@" in parts["origin"]:
         yield "url: user and password belong into `headers`, as ${NAME}"
     if parts["scheme"].lower() == "http" and not declared.allow_http:
@@ -100,6 +103,14 @@ def _is_valid(url: str) -> bool:
     try:
         return bool(httpx.URL(url).host)
     except httpx.InvalidURL:
+        return False
+
+
+def _is_private(url: str) -> bool:
+    """Whether the host is written as an address that tools don't reach; what names lead to shows when they run."""
+    try:
+        return not is_public(httpx.URL(_PLACEHOLDER.sub("x", url)).host)
+    except ValueError:  # a name
         return False
 
 

@@ -154,6 +154,8 @@ def test_a_sound_tool_has_no_problems():
         ({"url": "https://{order}@api.example.com/"}, "url: the host is fixed, arguments can't be part of it"),
         ({"url": "https://api.example.com:port/"}, "url: is not an address"),
         ({"url": "https://me:secret@api.example.com/"}, "url: user and password belong into `headers`, as ${NAME}"),
+        ({"url": "https://10.0.0.1/"}, "url: is no address of the public internet (or set allow_private)"),
+        ({"url": "https://[::1]:8443/"}, "url: is no address of the public internet (or set allow_private)"),
         ({"url": "http://api.example.com/"}, "url: must begin with https:// (or set allow_http)"),
         ({"url": "https://api.example.com/{name}"}, "url: {name} is not one of the parameters"),
         ({"url": "https://api.example.com/?key=${KEY}"}, "url: secrets can be used in `headers` only"),
