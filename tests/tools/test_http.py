@@ -273,7 +273,7 @@ async def test_no_name_leads_to_a_private_address(network: Network, address: str
 async def test_a_private_address_is_reached_where_the_file_allows_it_and_nowhere_else(network: Network):
     http = HttpTools({}, ssl_context=trusting())
     async with serving(lambda request: answer("hello", kind="text/plain")) as server:
-        local = replace(PING, url=f"http://127.0.0.1:{server.port}/", allow_http=True)
+        local = replace(PING, url=f"http://localhost:{server.port}/", allow_http=True)
         assert await run(http, replace(local, allow_private=True)) == "hello"
         with pytest.raises(ToolError, match="not allowed"):  # though there is a connection by now
             await run(http, local)
