@@ -122,12 +122,12 @@ def create_api(dialer: Dialer | None, keys: ApiKeys, drain: Drain) -> APIRouter:
     @api.get("/calls/{dial_id}")
     async def look(request: Request, dial_id: str) -> JSONResponse:
         await _authorized(request, keys)
-        return JSONResponse(_shown(_found(await _able(dialer).get(dial_id))))
+        return JSONResponse(_shown(_found(await _able(dialer).get(_id(dial_id)))))
 
     @api.delete("/calls/{dial_id}")
     async def cancel(request: Request, dial_id: str) -> JSONResponse:
         await _authorized(request, keys)
-        return JSONResponse(_shown(_found(await _able(dialer).cancel(dial_id))), 202)
+        return JSONResponse(_shown(_found(await _able(dialer).cancel(_id(dial_id)))), 202)
 
     return api
 
@@ -173,6 +173,13 @@ def _asked(request: Request, key: ApiKey, wanted: WantedCall) -> Asked | None:
         raise ApiError(422, "bad_request", f"Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters")
     canonical = json.dumps(asdict(wanted.request()), sort_keys=True)
     return Asked(key.id, given, sha256(canonical.encode()).hexdigest())
+
+
+def _id(text: str) -> str:
+    """What may be an id; PostgreSQL can't even be asked for a text with a NUL in it. Raises ApiError."""
+    if not text.isprintable():
+        raise ApiError(404, "unknown_call", "there is no such call")
+    return text
 
 
 def _found(dial: Dial | None) -> Dial:

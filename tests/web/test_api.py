@@ -188,7 +188,8 @@ async def test_an_idempotency_key_is_a_short_text(api, key):
 
 async def test_a_call_that_is_not_known_is_not_found(api):
     for method in ("GET", "DELETE"):
-        assert said(await api.http.request(method, "/api/calls/nothing"), 404, "unknown_call")
+        for name in ("nothing", "%00"):
+            assert said(await api.http.request(method, f"/api/calls/{name}"), 404, "unknown_call")
 
 
 async def test_without_an_account_it_says_what_to_set(tmp_path):
