@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 NEED_TWILIO = frozenset({"transfer_call", "send_digits", "send_sms"})
 """The built-in tools that can't work without Twilio's API."""
 
+MOST_TRANSFERS = 5  # of one call, those that failed too: nobody's telephone rings without end because a model insists
+MOST_TEXTS = 5  # sent during one call
+
 _KEYS = re.compile(r"[0-9*#A-Dw]{1,64}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NO_TELEPHONE = "This is not possible: the service is not connected with the telephone company. Offer something else."
@@ -56,6 +59,8 @@ class Control:
     ) -> None:
         """`stream` is the document by which the caller is on a stream again."""
         self.escort: Escort | None = None
+        self._transfers = 0
+        self._texts = 0
         self._call_id = call_id
         self._caller = caller
         self._called = called
@@ -67,6 +72,8 @@ class Control:
         destination = self._call.agent.transfer.get(to)
         if destination is None:
             raise ControlError("There is nobody of this name to transfer the caller to.")
+        if self._transfers >= MOST_TRANSFERS:
+            raise ControlError("This call has been transferred too often. Offer to take a message instead.")
         person = Person(
             to,
             self._dialable(destination.number),
@@ -76,6 +83,7 @@ class Control:
             " ".join(briefing.split()),
         )
         escort = self._begin(destination.how, person=person)
+        self._transfers += 1
         try:
             return await asyncio.shield(escort.result)
         except asyncio.CancelledError:
@@ -95,8 +103,12 @@ class Control:
         number = self._caller if to == "caller" else self._call.agent.sms.numbers.get(to)
         if number is None:
             raise ControlError("There is nobody of this name to send a text message to.")
+        if self._texts >= MOST_TEXTS:
+            raise ControlError("No more text messages can be sent during this call.")
+        number = self._dialable(number)
+        self._texts += 1
         try:
-            await self._switches.escorts.api.send_sms(self._dialable(number), self._called, text)
+            await self._switches.escorts.api.send_sms(number, self._called, text)
         except TwilioError as error:
             log.warning("a text message was not sent", extra={"call_id": self._call_id, "reason": str(error)})
             if error.maybe_done:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phoneagent.agents.directory import AgentDirectory
-from phoneagent.calls.control import Control, Switches
+from phoneagent.calls.control import MOST_TEXTS, MOST_TRANSFERS, Control, Switches
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent, Destination, Sms
 from phoneagent.tools.control import ControlError
@@ -136,3 +136,25 @@ async def test_a_message_that_can_not_be_kept_is_said_so(tmp_path: Path):
     one, _ = control(ADA, tmp_path)
     with pytest.raises(ControlError, match="can't be kept"):
         await one.take_message("Call me.", None)
+
+
+async def test_nobody_is_rung_without_end(tmp_path: Path):
+    one, api = control(transfers_to("+15550111", how="warm"), tmp_path)
+    for _ in range(MOST_TRANSFERS):
+        asking = asyncio.ensure_future(one.transfer("somebody", "Hello."))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    with pytest.raises(ControlError, match="too often"):
+        await one.transfer("somebody", "Hello.")
+    assert sum(asked[0] == "dial" for asked in api.asked) == MOST_TRANSFERS
+
+
+async def test_nor_texted(tmp_path: Path):
+    one, api = control(ADA, tmp_path)
+    for text in range(MOST_TEXTS):
+        await one.send_sms("owner", str(text))
+    with pytest.raises(ControlError, match="No more text messages"):
+        await one.send_sms("owner", "one more")
+    assert len(api.asked) == MOST_TEXTS
