@@ -140,7 +140,8 @@ class Conversation:
                 f"{audio_end_ms} instead.",
                 "audio_end_ms",
             )
-        length_ms = int(item.audio_ms if item.heard_ms is None else item.heard_ms)
+        # a thousandth for what a sum of floats lacks
+        length_ms = int((item.audio_ms if item.heard_ms is None else item.heard_ms) + 0.001)
         if content_index != 0:
             raise RealtimeError("invalid_value", f"Invalid content_index: {content_index}.", "content_index")
         if audio_end_ms > length_ms:
