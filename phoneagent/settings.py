@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -84,6 +85,16 @@ def _rate(value: str) -> float:
     if not 0 < rate <= 1000:
         raise ValueError("must be a number above 0 and up to 1000")
     return rate
+
+
+def _dollars(value: str) -> Decimal:
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not (amount.is_finite() and 0 < amount <= 1_000_000):
+        raise ValueError("must be an amount in US dollars above 0, such as 50 or 12.50")
+    return amount
 
 
 def _names(value: str) -> tuple[str, ...]:
@@ -259,6 +270,9 @@ class Settings:
     )
     prices: Path | None = _setting(
         "PHONEAGENT_PRICES", _path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
+    )
+    day_usd: Decimal | None = _setting(
+        "PHONEAGENT_DAY_USD", _dollars, "US dollars that all calls of a day (UTC) may cost together.", shown="no limit"
     )
     # the embedded engine
     llm_url: str | None = _setting(
