@@ -15,19 +15,17 @@ _LENGTHS = {
     country: length
     for length, countries in {
         15: "NO", 16: "BE", 18: "DK FI FO GL NL SD FK", 19: "MK SI", 20: "AT BA EE KZ LT LU XK MN",
-        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL OM SO", 
-        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
-        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL OM SO",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC",
+        33: "RU",
     }.items()
     for country in countries.split()
 }  # fmt: skip
 
 _IBAN_WORDS = words(r"i\W?b\W?a\W?n", "kontonummer", "bank account", "account number")
-_FILLER = "|".join(sorted(FILLERS))
-_SAID_BETWEEN = re.compile(
-    rf"[\W_]{{0,5}}(?:(?:(?:as|like) in [^\W_]+|(?:wie|comme|como|as|like) [^\W_]+|(?:{_FILLER})\b)[\W_]{{0,5}}){{0,3}}",
-    re.IGNORECASE,
-)
+_WORD_BETWEEN = rf"(?:as|like) in [^\W_]+|(?:wie|comme|como|as|like) [^\W_]+|(?:{'|'.join(sorted(FILLERS))})\b"
+_SAID_BETWEEN = re.compile(rf"[\W_]{{0,5}}(?:(?:{_WORD_BETWEEN})[\W_]{{0,5}}){{0,3}}", re.IGNORECASE)
 """Between two letters or groups of digits: D as in Delta, E wie Emil, dash."""
 
 _SSN = re.compile(r"(?<![\w-])(?<!\d[-. ])(?!000|666)\d{3}([-. ])(?!00)\d\d\1(?!0000)\d{4}(?![-. ]?\d)(?!\w)")
@@ -43,9 +41,8 @@ def ibans(text: str, tokens: list[Token], runs: list[Run]) -> Iterator[Span]:
     if not letters:
         return
     for digits in {tuple(atom for run in runs for atom in run.said), tuple(atom for run in runs for atom in run.added)}:
-        # one letter may also be a digit, oh
-        taken = {place for atom in digits for place in (atom.start, atom.end)}
-        atoms = sorted([*digits, *(letter for letter in letters if letter.start not in taken)])
+        numbers = {atom.start for atom in digits}  # "o" is a letter and a zero
+        atoms = sorted([*digits, *(letter for letter in letters if letter.start not in numbers)])
         for group in _linked(text, atoms):
             yield from _ibans_among(text, group)
 
@@ -68,11 +65,12 @@ def _ibans_among(text: str, atoms: list[Atom]) -> Iterator[Span]:
         return
     ends = dict(zip(accumulate(len(atom.digits) for atom in atoms), (atom.end for atom in atoms), strict=True))
     for start, atom in zip(accumulate((len(atom.digits) for atom in atoms), initial=0), atoms, strict=False):
-        length = _LENGTHS.get(signs[start : start + 2], 0)
+        country = signs[start : start + 2].replace("0", "O")  # N, oh
+        length = _LENGTHS.get(country, 0)
         end = ends.get(start + length)
         if length and end is not None and signs[start + 2].isdigit():
             named = said_before(_IBAN_WORDS, text, atom.start, 40)
-            if named or _checks(signs[start : start + length]):
+            if named or _checks(country + signs[start + 2 : start + length]):
                 yield Span(atom.start, end, "iban")
 
 

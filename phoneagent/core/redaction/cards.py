@@ -13,12 +13,14 @@ from itertools import accumulate
 from phoneagent.core.redaction.runs import Atom, Run, joined
 from phoneagent.core.redaction.spans import Span, head, said_before, words
 
-_BRANDS = (  # first digits, lengths, lengths of those that are issued no more or rarely: taken only if nothing else is
+_BRANDS = (  # first digits, lengths, and those of a few old ones, which count only where groups of digits begin and end
     (r"3[47]", (15,), ()),  # American Express
     (r"30[0-59]|3[689]", (14, 16, 17, 18, 19), (15,)),  # Diners Club
     (r"35", (16, 17, 18, 19), ()),  # JCB
-    (r"4", (16, 19), (13, 14, 15, 17, 18)),  # Visa
-    (r"5|6", (16, 17, 18, 19), (13, 14, 15)),  # Mastercard, Maestro, Discover, UnionPay, RuPay
+    (r"4", (16, 19), (13,)),  # Visa
+    (r"5[1-5]", (16,), ()),  # Mastercard
+    (r"5[0678]|6[37]", (16, 17, 18, 19), (13, 14, 15)),  # Maestro
+    (r"59|6", (16, 17, 18, 19), ()),  # Discover, UnionPay, RuPay
     (r"2(?:2[2-9]|[3-6]|7[012])", (16,), ()),  # Mastercard
     (r"220[0-5]|8[126]|9792|9860", (16, 17, 18, 19), ()),  # Mir, UnionPay, RuPay, Humo, Troy
     (r"1", (), (15,)),  # UATP
@@ -34,7 +36,8 @@ _CARD_WORDS = words(
 _CVV = (
     "cvv2?", "cvc2?", "csc", "cvn", "security code", "verification (?:code|number|value)", "card code",
     "pr[üu]e?f(?:ziffer|nummer)", "kartenpr[üu]e?fnummer", "sicherheitscode", "cryptogramme",
-    r"c[oó]digo de (?:seguridad|verificaci[oó]n)", r"code de (?:s[ée]curit[ée]|v[ée]rification)", r"(?:number|code|digits) (?:on|from) the back",
+    r"c[oó]digo de (?:seguridad|verificaci[oó]n)",
+    r"code de (?:s[ée]curit[ée]|v[ée]rification)", r"(?:number|code|digits) (?:on|from) the back",
 )  # fmt: skip
 _CVV_WORDS = words(*_CVV)
 _IS_THE_CVV = words(rf"(?:is|ist|es|est) (?:\w{{1,6}} ){{0,2}}(?:{'|'.join(_CVV)})")
@@ -42,7 +45,7 @@ _CODE_WORDS = words("code", "security", "back", "r[üu]ckseite", r"c[oó]digo")
 """Said after a card they mean its code."""
 
 _NEAR = 60  # characters
-_BRIDGE = 40
+_BRIDGE = 60
 _CODE_SIZES = range(3, 5)
 _EXPIRY_AND_CVV = re.compile(r"(?:(?:0?[1-9]|1[0-2])(?:20)?\d\d)?\d{3,4}")
 
@@ -92,26 +95,29 @@ def _covered(atoms: list[Atom]) -> set[Atom]:
     if len(digits) < 13:
         return set()
     owner = [atom for atom in atoms for _ in atom.digits]
+    edges = set(accumulate((len(atom.digits) for atom in atoms), initial=0))
     covered: set[Atom] = set()
     done = 0
-    for start, end in _windows(digits):
+    for start, end in _windows(digits, edges):
         covered.update(owner[max(start, done) : end])
         done = max(done, end)
     return covered
 
 
-def _windows(digits: str) -> Iterator[tuple[int, int]]:
+def _windows(digits: str, edges: set[int]) -> Iterator[tuple[int, int]]:
     """Where a card begins and ends."""
     even, odd = _sums(digits)
-    length = len(digits)
-    for start in range(length - 12):
+    for start in range(len(digits) - 12):
         brand = _BRAND.match(digits, start)
         if brand is None or brand.lastindex is None:
             continue
-        _, sizes, alone = _BRANDS[brand.lastindex - 1]
-        for size in (*sizes, *alone) if length <= 19 and start == 0 else sizes:
-            if (size in sizes or size == length) and start + size <= length and _checks(even, odd, start, start + size):
-                yield start, start + size
+        _, sizes, old = _BRANDS[brand.lastindex - 1]
+        ends = [start + size for size in sizes]
+        if start in edges:
+            ends += [start + size for size in old if start + size in edges]
+        for end in ends:
+            if end <= len(digits) and _checks(even, odd, start, end):
+                yield start, end
 
 
 def _sums(digits: str) -> tuple[list[int], list[int]]:
@@ -152,7 +158,8 @@ def _codes(text: str, runs: list[Run], cards: list[int]) -> Iterator[Span]:
     first_card = min(cards, default=len(text))
     previous_end = 0
     for run in runs:
-        near = run.start - max(previous_end, run.start - _NEAR)
+        placeholder_end = text.rfind("]", max(0, run.start - _NEAR), run.start) + 1
+        near = min(_NEAR, run.start - max(previous_end, placeholder_end))
         previous_end = run.end
         count = len(joined(run.added))
         whole = any(len(joined(reading)) in _CODE_SIZES for reading in run.readings)

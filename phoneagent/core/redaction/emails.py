@@ -12,7 +12,7 @@ from phoneagent.core.redaction.words import NUMBERS, listed, plain
 _SPOKEN_WITHIN = 100
 
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}")
-_HOST = re.compile(r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}")
+_HOST = re.compile(r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){0,7}\.[^\W\d_][\w-]{1,62}+")
 
 _S = "[ ,]{1,2}+"
 _LABEL = r"[\w-]{1,63}+"
@@ -20,8 +20,8 @@ _LABEL = r"[\w-]{1,63}+"
 
 def _said_host(dot: str) -> re.Pattern[str]:
     """A host's name as it is said: example dot com, blue door dot co dot uk, g m x dot d e."""
-    name = rf"(?:(?:\w{_S}){{2,20}}+{_LABEL}|{_LABEL}(?:{_S}(?!(?:{dot})\b){_LABEL}){{0,2}}+)"
-    top = rf"(?:[a-z](?:{_S}[a-z]){{1,3}}+(?!\w)|[\w-]{{2,24}}+)"
+    name = rf"(?:\w(?:{_S}\w(?!\w)){{1,20}}+|{_LABEL}(?:{_S}(?!(?:{dot})\b){_LABEL}){{0,2}}+)"
+    top = rf"(?:[a-z](?:{_S}[a-z]){{1,3}}+(?!\w)|[^\W\d_][\w-]{{1,23}}+)"
     return re.compile(rf"{_S}{name}(?:(?:{_S}(?:{dot}){_S}|\.){top}){{1,4}}+", re.IGNORECASE)
 
 
@@ -83,7 +83,10 @@ def _name_before(text: str, at: int) -> int | None:
     """Where the name begins that is spoken before an "at"; None if no name is."""
     begin = max(0, at - _SPOKEN_WITHIN)
     spoken = list(_WORD.finditer(text, begin, at))
-    if not spoken or text[spoken[-1].end() : at].strip(" ,") or plain(spoken[-1][0]) in _NO_NAMES:
+    if not spoken or text[spoken[-1].end() : at].strip(" ,"):
+        return None
+    spelled = len(spoken) > 1 and len(spoken[-1][0]) == len(spoken[-2][0]) == 1
+    if plain(spoken[-1][0]) in _NO_NAMES and not spelled:
         return None
     introductions = list(_INTRODUCED.finditer(text, begin, at))
     if introductions:

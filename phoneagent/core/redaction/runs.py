@@ -20,6 +20,7 @@ from phoneagent.core.redaction.words import (
 
 MAX_GAP = 5  # signs between two groups of digits
 MAX_FILLERS = 3
+_LARGEST_SCALED = 1000
 
 # An ISO date, and nothing that could be the middle of a number: no card begins with 19 or 20.
 _DATE = (
@@ -136,7 +137,7 @@ def _said(tokens: list[Token]) -> list[Atom]:
             start, times = begun, REPEATS[token.text]
         elif token.text in SCALES:
             zeros = str(SCALES[token.text])
-            if atoms and atoms[-1].digits.strip("0"):
+            if atoms and 0 < int(atoms[-1].digits[:4]) < _LARGEST_SCALED:
                 atoms[-1] = Atom(atoms[-1].start, token.end, atoms[-1].digits + zeros[1:])
             else:
                 atoms.append(Atom(begun, token.end, zeros))
@@ -160,6 +161,10 @@ class _Sum:
             self.base, self.last = 0, self.base + self.last
         self.last, self.room, self.end = self.last * by, by, end
 
+    def replace(self, number: Number, end: int) -> None:
+        self.last, self.room = number
+        self.end = end
+
     def add(self, number: Number, end: int) -> None:
         self.base += self.last
         self.last, self.room, self.end = number.value, number.room, end
@@ -173,35 +178,28 @@ def _added(tokens: list[Token]) -> list[Atom]:
     """Words that make up one number together: forty one is 41, four thousand one hundred eleven 4111."""
     atoms: list[Atom] = []
     current: _Sum | None = None
-    previous = None
-    for token in tokens:
+    for previous, token in zip([None, *tokens], tokens, strict=False):
+        before = previous.text if previous else ""
         number = NUMBERS.get(token.text)
-        if current is not None and previous == FOUR_TWENTIES[0] and token.text in FOUR_TWENTIES[1]:
-            current.last, current.room = FOUR_TWENTIES[2]
-            current.end = token.end
-        elif current is not None and token.text in SCALES and 0 < current.base + current.last < 100 * 100:
+        if current and before == FOUR_TWENTIES[0] and token.text in FOUR_TWENTIES[1]:
+            current.replace(FOUR_TWENTIES[2], token.end)
+        elif current and token.text in SCALES and 0 < current.last < _LARGEST_SCALED:
             current.scale(SCALES[token.text], token.end)
-        elif current is not None and number is not None and 0 < number.value < current.room:
+        elif current and number and 0 < number.value < current.room:
             current.add(number, token.end)
         else:
-            if current is not None:
+            if current:
                 atoms.append(current.atom)
             current = None
-            if number is not None and previous not in REPEATS:
-                current = _Sum(token, number)
+            if previous and before in REPEATS and token.text not in SCALES:
+                atoms += [atom for atom in _said([previous, token]) if atom.end == token.end]
             elif token.text in SCALES:
                 current = _Sum(token, Number(SCALES[token.text], SCALES[token.text]))
-            else:
-                atoms += _repeated(token, previous)
-        previous = token.text
-    return [*atoms, current.atom] if current is not None else atoms
-
-
-def _repeated(token: Token, previous: str | None) -> list[Atom]:
-    if token.text in REPEATS:
-        return []
-    digits = ascii_digits(token)
-    return [Atom(token.start, token.end, digits[0] * (REPEATS.get(previous or "", 1) - 1) + digits)]
+            elif number:
+                current = _Sum(token, number)
+            elif token.text not in REPEATS:
+                atoms.append(Atom(token.start, token.end, ascii_digits(token)))
+    return [*atoms, current.atom] if current else atoms
 
 
 def ascii_digits(token: Token) -> str:

@@ -41,8 +41,8 @@ def head(atoms: list[Atom], sizes: range) -> int | None:
 
 
 def words(*alternatives: str) -> re.Pattern[str]:
-    """A pattern for any of these, as whole words."""
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(alternatives)})(?![^\W_])", re.IGNORECASE)
+    """A pattern for any of these, as whole words; one in brackets is a placeholder, and was not said."""
+    return re.compile(rf"(?<![^\W_])(?<!\[(?=\w{{1,31}}\]))(?:{'|'.join(alternatives)})(?![^\W_])", re.IGNORECASE)
 
 
 def said_before(pattern: re.Pattern[str], text: str, position: int, within: int) -> bool:

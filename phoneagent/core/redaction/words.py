@@ -45,7 +45,7 @@ _ENGLISH = _counted(
     "thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ) | _tens("twenty thirty forty/fourty fifty sixty seventy eighty ninety")
 
-_GERMAN_UNITS = "ein zwei drei vier funf/fuenf sechs sieben acht neun"
+_GERMAN_UNITS = "ein zwei/zwo drei vier funf/fuenf sechs sieben acht neun"
 _GERMAN_TENS = _tens("zwanzig dreissig/dreizig vierzig funfzig/fuenfzig sechzig siebzig achtzig neunzig")
 _GERMAN = (
     _counted(
