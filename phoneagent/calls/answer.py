@@ -211,8 +211,10 @@ class Switchboard:
 
     def _connect(self, call: IncomingCall, agent: Agent, variables: Mapping[str, str]) -> Connect:
         now = self._clock()
-        billed = costs.line("outbound" if call.outbound else "inbound", toll_free=toll_free(call.called))
-        details = CallDetails(call.call_sid, call.human, call.number, agent, now, billed)
+        billed = [costs.line("outbound" if call.outbound else "inbound", toll_free=toll_free(call.called))]
+        if call.outbound and agent.outbound.detects:
+            billed.append("machine-detection")
+        details = CallDetails(call.call_sid, call.human, call.number, agent, now, tuple(billed))
         line: _Line
 
         def prompt(agent: Agent, tools: tuple[ToolSpec, ...]) -> str:

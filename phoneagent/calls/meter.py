@@ -16,7 +16,7 @@ from phoneagent.prices import LOCAL, Prices, price_of
 class _Use:
     """Something of the carrier's that is used, until `ended`."""
 
-    service: Service
+    services: tuple[Service, ...]
     began: float
     ended: float | None = None
 
@@ -42,10 +42,11 @@ class Meter:
         """Some of the caller's words were written down."""
         self._transcribed[LOCAL if self._is_local else agent.transcription.model or ""] += usage
 
-    def begin(self, use: str, service: Service, now: float) -> None:
-        """Something is used from now on. `use` names it, to end it by; one of this name that still runs ends now."""
+    def begin(self, use: str, now: float, *services: Service) -> None:
+        """Something is used from now on, for which the carrier bills these services. `use` names it, to end it by; one
+        of this name that still runs ends now."""
         self.end(use, now)
-        self._running[use] = _Use(service, now)
+        self._running[use] = _Use(services, now)
         self._uses.append(self._running[use])
 
     def end(self, use: str, now: float) -> None:
@@ -67,9 +68,10 @@ class Meter:
         """What the call has cost by now. What still runs counts as if it ended now: each minute that has begun."""
         carrier: defaultdict[str, Decimal] = defaultdict(Decimal)
         for use in self._uses:
-            if (rate := self._prices.telephone.get(use.service)) is not None:
-                ended = now if use.ended is None else use.ended
-                carrier[PART_OF[use.service]] += rate.of(ended - use.began)
+            seconds = (now if use.ended is None else use.ended) - use.began
+            for service in use.services:
+                if (rate := self._prices.telephone.get(service)) is not None:
+                    carrier[PART_OF[service]] += rate.of(seconds)
         model, unknown = _priced(self._spoken, self._prices.models)
         transcription, also_unknown = _priced(self._transcribed, self._prices.transcription)
         return Cost(model, transcription, **carrier, unpriced=unknown | also_unknown)

@@ -42,7 +42,7 @@ _INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. I
 class CallDetails:
     """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers.
 
-    `line` is what the carrier bills for the caller's line.
+    `billed` is what the carrier bills for while the caller's line is open.
     """
 
     call_id: str
@@ -50,7 +50,7 @@ class CallDetails:
     called: str = field(repr=False)
     agent: Agent
     began: datetime
-    line: Service = "inbound-local"
+    billed: tuple[Service, ...] = ("inbound-local",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class CallRunner:
         self._toolbox = toolbox
         self._feed = feed
         self._meter = Meter(prices, engine.name)
-        self._meter.begin("caller's line", details.line, clock())
+        self._meter.begin("caller's line", clock(), *details.billed)
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -133,6 +133,14 @@ class CallRunner:
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
         return self._leg is not None
+
+    def person_came(self, *billed: Service) -> None:
+        """A person to whom the caller is transferred is on a line for which the carrier bills these services."""
+        self._meter.begin("person's line", self._clock(), *billed)
+
+    def person_left(self) -> None:
+        """The person's line is over."""
+        self._meter.end("person's line", self._clock())
 
     def attach(self, leg: Leg) -> Receive:
         """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
@@ -229,7 +237,7 @@ class CallRunner:
             case on.CallerTranscript(usage=Usage() as usage):
                 self._meter.transcribed(self.agent, usage)
             case on.StreamStarted():
-                self._meter.begin("stream", "media-streams", self._clock())
+                self._meter.begin("stream", self._clock(), "media-streams")
                 if self._streaming_since is None:
                     self._streaming_since = self._clock()
                     self._feed.tell(StreamOpened(self.details.call_id))

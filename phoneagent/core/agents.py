@@ -213,6 +213,11 @@ class Outbound:
     message: str | None = None
     timeout_s: int = 30
 
+    @property
+    def detects(self) -> bool:
+        """Whether it has to be found out what has answered, which costs extra."""
+        return self.on_machine != "talk"
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:

@@ -313,17 +313,18 @@ async def test_what_a_call_has_cost_is_known_while_it_runs():
 
 
 @pytest.mark.parametrize(
-    ("direction", "to", "a_minute"),
+    ("direction", "to", "on_machine", "a_minute"),
     [
-        ("inbound", "+12125550100", "0.0085"),
-        ("inbound", "+18005550100", "0.0220"),
-        ("outbound-api", "+12125550100", "0.0140"),
+        ("inbound", "+12125550100", "hang_up", "0.0085"),
+        ("inbound", "+18005550100", "hang_up", "0.0220"),
+        ("outbound-api", "+12125550100", "talk", "0.0140"),
+        ("outbound-api", "+12125550100", "hang_up", "0.0215"),  # with the detection of machines
     ],
 )
 async def test_a_call_is_billed_by_its_direction_and_by_the_number_that_is_called(
-    tmp_path: Path, direction: str, to: str, a_minute: str
+    tmp_path: Path, direction: str, to: str, on_machine: str, a_minute: str
 ):
-    write_agent(tmp_path, 'numbers: ["*"]')
+    write_agent(tmp_path, f'numbers: ["*"]\noutbound: {{on_machine: {on_machine}}}')
     feed, ended = Feed(), asyncio.get_running_loop().create_future()
     feed.watch(lambda news: ended.set_result(news.record) if isinstance(news, CallEnded) else None)
     switchboard = Switchboard(
@@ -340,4 +341,4 @@ async def test_a_call_is_billed_by_its_direction_and_by_the_number_that_is_calle
     assert isinstance(switchboard.answer(IncomingCall.parse(form)), Connect)
     await asyncio.sleep(1)
     switchboard.end_calls("enough")
-    assert (await ended).cost.telephone == Decimal(a_minute)
+    assert (await ended).cost.total == Decimal(a_minute)

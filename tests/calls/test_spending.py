@@ -27,7 +27,7 @@ class Call:
     def __init__(self, call_id: str, ledger: Ledger) -> None:
         self.now = 1.0
         self.meter = Meter(prices.load(), "openai")
-        self.meter.begin("caller", "inbound-local", 0.0)
+        self.meter.begin("caller", 0.0, "inbound-local")
         self.spending = Spending(
             call_id, MONDAY, ADA.name, NUMBER, Budget(ADA.limits), ledger, lambda: self.meter.cost(self.now)
         )
