@@ -24,7 +24,7 @@ RATE = 8000
 SILENCE = b"\xff"
 SETTLE_S = 3.0  # how late word from the phone may be; it is as much as the leg takes at once after a stall
 SLIP_S = 0.005  # a shorter gap or overlap is the network's, or a clock's: the audio goes on without a seam
-CUT_EARLY_S = 0.01  # a round trip may be shorter than all that were measured: rather too little than what was not heard
+CUT_EARLY_S = 0.01  # no time is known exactly: rather a little too little than anything that was not heard
 DRY_SLACK_S = 0.25  # as in `playout`: when less is queued by our reckoning, the phone may have run dry
 FRESH_S = 0.1  # a frame older than that bounds nothing: the phone sends none, or the network stalls
 PIECE_S = 0.2  # frames that follow each other are put together, until it is so much
@@ -222,11 +222,11 @@ class Tape:
 
     def clear(self, now: float) -> None:
         """A clear was sent."""
-        self._stop(now + max(0.0, self._round_trip_s - CUT_EARLY_S))
+        self._stop(now + self._round_trip_s - CUT_EARLY_S)
 
     def gone(self, now: float) -> None:
         """The stream has ended: what the phone had not played by now it never will."""
-        self._stop(now)
+        self._stop(now - CUT_EARLY_S)
         self._marks.clear()
 
     def pause(self, now: float) -> None:
