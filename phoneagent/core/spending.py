@@ -57,7 +57,7 @@ class Budget:
     def news(self, call_usd: Decimal, today: Spent) -> tuple[Notice, ...]:
         """The limits that are now nearly or fully used and were not before. `today` includes this call."""
         notices = self._notices(call_usd, today)
-        news = [notice for notice in notices if self._told.get(notice.limit) not in (notice.level, "over")]
+        news = [notice for notice in notices if self._told.get(notice.limit) != notice.level]
         self._told |= {notice.limit: notice.level for notice in news}
         return tuple(news)
 

@@ -312,6 +312,17 @@ async def test_what_a_call_has_cost_is_known_while_it_runs():
     assert phone.records[0].cost == phone.runner.cost_so_far  # a call that is over costs nothing more
 
 
+async def test_a_caller_who_is_out_of_the_stream_pays_for_the_line_alone():
+    phone = OnePhone()
+    phone.runner.receive(on.CallerLeaving())
+    phone.caller(on.StreamEnded())
+    await asyncio.sleep(5)
+    phone.runner.receive(on.CallerConnected("reception"))
+    await asyncio.sleep(120)
+    assert not phone.records
+    assert phone.runner.cost_so_far == Cost(telephone=Decimal("0.0255"))
+
+
 @pytest.mark.parametrize(
     ("direction", "to", "on_machine", "a_minute"),
     [
