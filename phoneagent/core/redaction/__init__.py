@@ -91,7 +91,7 @@ class Redactor:
 
     def _spans(self, text: str) -> list[Span]:
         tokens = tokens_of(text)
-        runs = runs_of(tokens)
+        runs = runs_of(text, tokens)
         found = [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs), *emails(text, tokens)]
         wanted = [span for span in found if span.kind in self.kinds]
         return merged([*wanted, *(span for pattern in self.patterns for span in pattern.spans(text))])

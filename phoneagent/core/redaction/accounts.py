@@ -75,12 +75,11 @@ def _ibans_among(text: str, atoms: list[Atom]) -> Iterator[Span]:
 
 
 def _spelled(text: str, token: Token) -> bool:
-    """Whether a word may be letters of an IBAN: one letter, a country, in capitals, or written together with digits."""
+    """Whether a word may be letters of an IBAN: one letter, in capitals, or written together with digits."""
     if token.kind != "word" or not token.text.isascii():
         return False
     return (
         len(token.text) == 1
-        or token.text.upper() in _LENGTHS
         or text[token.start : token.end].isupper()
         or text[token.start - 1 : token.start].isdigit()
         or text[token.end : token.end + 1].isdigit()

@@ -95,13 +95,26 @@ def _covered(atoms: list[Atom]) -> set[Atom]:
     if len(digits) < 13:
         return set()
     owner = [atom for atom in atoms for _ in atom.digits]
-    edges = set(accumulate((len(atom.digits) for atom in atoms), initial=0))
+    edges = list(accumulate((len(atom.digits) for atom in atoms), initial=0))
+    windows = [*_windows(digits, set(edges)), *_windows_before_more(digits, atoms, edges)]
     covered: set[Atom] = set()
     done = 0
-    for start, end in _windows(digits, edges):
+    for start, end in sorted(windows):
         covered.update(owner[max(start, done) : end])
         done = max(done, end)
     return covered
+
+
+def _windows_before_more(digits: str, atoms: list[Atom], edges: list[int]) -> Iterator[tuple[int, int]]:
+    """Where a card ends with the sixty of "sixty one pizza"."""
+    for place, atom in enumerate(atoms):
+        if atom.first:
+            begin = max(0, edges[place] - 19)
+            known = digits[begin : edges[place]] + atom.first
+            starts = {edge - begin for edge in edges[max(0, place - 19) : place]}
+            for start, end in _windows(known, starts | {len(known)}):
+                if end == len(known):
+                    yield begin + start, edges[place + 1]
 
 
 def _windows(digits: str, edges: set[int]) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,8 @@ from phoneagent.core.redaction.words import (
 MAX_GAP = 5  # signs between two groups of digits
 MAX_FILLERS = 3
 _LARGEST_SCALED = 1000
+_IN_ONE = re.compile(r"[\s-]+(?:(?:and|und|y|et)[\s-]+)?", re.IGNORECASE)
+"""Between words that make up one number: forty-one, cuarenta y uno; but not: forty, one."""
 
 # An ISO date, and nothing that could be the middle of a number: no card begins with 19 or 20.
 _DATE = (
@@ -40,11 +42,12 @@ class Token(NamedTuple):
 
 
 class Atom(NamedTuple):
-    """Digits and where they stand; those of a word can't be parted."""
+    """Digits and where they stand. `first` are those of its first words if something was added: 60 of sixty one."""
 
     start: int
     end: int
     digits: str
+    first: str = ""
 
 
 class Run(NamedTuple):
@@ -69,9 +72,9 @@ def tokens_of(text: str) -> list[Token]:
     ]
 
 
-def runs_of(tokens: list[Token]) -> list[Run]:
-    """The numbers among the tokens."""
-    return [_run(run, plus) for run, plus in _grouped(tokens)]
+def runs_of(text: str, tokens: list[Token]) -> list[Run]:
+    """The numbers among the tokens of a text."""
+    return [_run(text, run, plus) for run, plus in _grouped(tokens)]
 
 
 def joined(atoms: list[Atom]) -> str:
@@ -121,10 +124,10 @@ def _may_count(token: Token) -> bool:
     return token.kind == "digits" or (token.kind == "word" and token.text in NUMBERS)
 
 
-def _run(tokens: list[Token], plus: bool) -> Run:
+def _run(text: str, tokens: list[Token], plus: bool) -> Run:
     said = _said(tokens)
     spoken = any(token.kind == "word" for token in tokens)
-    return Run(tokens[0].start, tokens[-1].end, _added(tokens) if spoken else said, said, plus)
+    return Run(tokens[0].start, tokens[-1].end, _added(text, tokens) if spoken else said, said, plus)
 
 
 def _said(tokens: list[Token]) -> list[Atom]:
@@ -136,11 +139,8 @@ def _said(tokens: list[Token]) -> list[Atom]:
         if token.text in REPEATS:
             start, times = begun, REPEATS[token.text]
         elif token.text in SCALES:
-            zeros = str(SCALES[token.text])
-            if atoms and 0 < int(atoms[-1].digits[:4]) < _LARGEST_SCALED:
-                atoms[-1] = Atom(atoms[-1].start, token.end, atoms[-1].digits + zeros[1:])
-            else:
-                atoms.append(Atom(begun, token.end, zeros))
+            scale = str(SCALES[token.text])
+            atoms.append(Atom(begun, token.end, scale[1:] if atoms else scale))
         else:
             digits = ascii_digits(token)
             # "double four six" doubles the four; what repeats is a single figure
@@ -155,6 +155,7 @@ class _Sum:
     def __init__(self, token: Token, number: Number) -> None:
         self.start, self.end = token.start, token.end
         self.base, (self.last, self.room) = 0, number
+        self.first = ""
 
     def scale(self, by: int, end: int) -> None:
         if self.base < by:
@@ -167,20 +168,24 @@ class _Sum:
 
     def add(self, number: Number, end: int) -> None:
         self.base += self.last
+        self.first = str(self.base)
         self.last, self.room, self.end = number.value, number.room, end
 
     @property
     def atom(self) -> Atom:
-        return Atom(self.start, self.end, str(self.base + self.last))
+        return Atom(self.start, self.end, str(self.base + self.last), self.first)
 
 
-def _added(tokens: list[Token]) -> list[Atom]:
+def _added(text: str, tokens: list[Token]) -> list[Atom]:
     """Words that make up one number together: forty one is 41, four thousand one hundred eleven 4111."""
     atoms: list[Atom] = []
     current: _Sum | None = None
     for previous, token in zip([None, *tokens], tokens, strict=False):
         before = previous.text if previous else ""
         number = NUMBERS.get(token.text)
+        if current and not _IN_ONE.fullmatch(text, current.end, token.start):
+            atoms.append(current.atom)
+            current = None
         if current and before == FOUR_TWENTIES[0] and token.text in FOUR_TWENTIES[1]:
             current.replace(FOUR_TWENTIES[2], token.end)
         elif current and token.text in SCALES and 0 < current.last < _LARGEST_SCALED:

@@ -52,6 +52,14 @@ def test_digits_around_a_card_do_not_hide_it(spell, seed: int, before: str, afte
     assert left_of(kept, before, after), (before + said + after, kept)
 
 
+@given(seed=seeds, after=st.sampled_from(["one pizza", "five", "hundred dollars", "eleven", "and two more", "4"]))
+def test_a_number_right_behind_a_card_does_not_hide_it(seed: int, after: str):
+    random = Random(seed)
+    said = spelling.paired(random, spelling.card(random, least=14))
+    kept = redactor.text(f"It's {said} {after}")
+    assert left_of(kept, "It's ", f" {after}"), (said, kept)
+
+
 @given(seed=seeds)
 def test_two_cards_in_one_breath_are_gone_both(seed: int):
     random = Random(seed)
