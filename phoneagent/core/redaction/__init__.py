@@ -16,11 +16,11 @@ from typing import Any
 from phoneagent.core.redaction.accounts import ibans, ssns
 from phoneagent.core.redaction.cards import cards
 from phoneagent.core.redaction.emails import emails
-from phoneagent.core.redaction.patterns import KINDS, Pattern, PatternError
+from phoneagent.core.redaction.patterns import KINDS, Kind, Pattern, PatternError
 from phoneagent.core.redaction.runs import runs_of, tokens_of
 from phoneagent.core.redaction.spans import Span, merged
 
-__all__ = ["KINDS", "Pattern", "PatternError", "Redactor"]
+__all__ = ["KINDS", "Kind", "Pattern", "PatternError", "Redactor"]
 
 _NO_LETTERS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 
@@ -32,7 +32,7 @@ class Redactor:
     It never fails, keeps no state, and takes time in proportion to the text.
     """
 
-    kinds: Collection[str] = KINDS
+    kinds: Collection[Kind] = KINDS
     patterns: tuple[Pattern, ...] = ()
 
     def text(self, text: str) -> str:

@@ -1,14 +1,14 @@
 """Payment cards: 13 to 19 digits of a brand that exists, checked by Luhn's sum, and what is said along with them.
 
 Every window of digits that could be a card is taken, also those that overlap: which of them the card is need not
-be known for none of it to stay.
+be known for none of it to stay. A window begins and ends where groups of digits do, or within words and long groups.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 from phoneagent.core.redaction.runs import Atom, Run, joined
 from phoneagent.core.redaction.spans import Span, head, said_before, words
@@ -46,6 +46,7 @@ _CODE_WORDS = words("code", "security", "back", "r[üu]ckseite", r"c[oó]digo")
 
 _NEAR = 60  # characters
 _BRIDGE = 60
+_LONGEST_GROUP = 13  # digits; a longer one may hold a card together with what was typed before and after it
 _CODE_SIZES = range(3, 5)
 _EXPIRY_AND_CVV = re.compile(r"(?:(?:0?[1-9]|1[0-2])(?:20)?\d\d)?\d{3,4}")
 
@@ -55,7 +56,7 @@ def cards(text: str, runs: list[Run]) -> list[Span]:
     runs = [run for run in runs if len(joined(run.said)) >= 3]  # no code is shorter, no piece of a card either
     found = [span for chain in _chains(text, runs) for span in _cards_of(chain)]
     named = [run for run in runs if not run.plus and said_before(_CARD_WORDS, text, run.start, _NEAR)]
-    # misheard or mistyped: its sum is wrong, its digits are all the same the caller's
+    # its sum may be wrong where one digit was misheard; the others are the caller's all the same
     found += [
         Span(run.start, run.end, "card") for run in named if any(13 <= len(joined(r)) <= 19 for r in run.readings)
     ]
@@ -71,7 +72,7 @@ def _chains(text: str, runs: list[Run]) -> Iterator[list[Run]]:
             if len(chain) > 1:
                 yield chain
             chain = []
-        if chain or said_before(_CARD_WORDS, text, run.start, _NEAR):
+        if not run.plus and (chain or said_before(_CARD_WORDS, text, run.start, _NEAR)):
             chain.append(run)
     if len(chain) > 1:
         yield chain
@@ -81,7 +82,7 @@ def _cards_of(chain: list[Run]) -> Iterator[Span]:
     for number in range(max(len(run.readings) for run in chain)):
         readings = [run.readings[min(number, len(run.readings) - 1)] for run in chain]
         atoms = [atom for reading in readings for atom in reading]
-        # +49 17… would be a card by its first digits; a telephone number has 15 digits at most, nearly all 13
+        # +49 17… begins as a card does; telephone numbers of more than 13 digits are rarer than cards
         if chain[0].plus and len(joined(atoms)) <= 13:
             continue
         covered = _covered(atoms)
@@ -96,7 +97,11 @@ def _covered(atoms: list[Atom]) -> set[Atom]:
         return set()
     owner = [atom for atom in atoms for _ in atom.digits]
     edges = list(accumulate((len(atom.digits) for atom in atoms), initial=0))
-    windows = [*_windows(digits, set(edges)), *_windows_before_more(digits, atoms, edges)]
+    cuts = set(edges)
+    for atom, edge in zip(atoms, edges, strict=False):
+        if not _is_group(atom) or len(atom.digits) > _LONGEST_GROUP:
+            cuts.update(range(edge, edge + len(atom.digits)))
+    windows = [*_windows(digits, set(edges), cuts), *_windows_before_more(digits, atoms, edges, cuts)]
     covered: set[Atom] = set()
     done = 0
     for start, end in sorted(windows):
@@ -105,31 +110,37 @@ def _covered(atoms: list[Atom]) -> set[Atom]:
     return covered
 
 
-def _windows_before_more(digits: str, atoms: list[Atom], edges: list[int]) -> Iterator[tuple[int, int]]:
+def _is_group(atom: Atom) -> bool:
+    """Whether it is in figures; in words a card may begin within one: table twenty-four one one one …"""
+    return atom.end - atom.start == len(atom.digits)
+
+
+def _windows_before_more(digits: str, atoms: list[Atom], edges: list[int], cuts: set[int]) -> Iterator[tuple[int, int]]:
     """Where a card ends with the sixty of "sixty one pizza"."""
     for place, atom in enumerate(atoms):
         if atom.first:
             begin = max(0, edges[place] - 19)
             known = digits[begin : edges[place]] + atom.first
-            starts = {edge - begin for edge in edges[max(0, place - 19) : place]}
-            for start, end in _windows(known, starts | {len(known)}):
+            known_edges = {edge - begin for edge in edges[max(0, place - 19) : place]} | {len(known)}
+            known_cuts = {cut for cut in range(len(known)) if begin + cut in cuts} | {len(known)}
+            for start, end in _windows(known, known_edges, known_cuts):
                 if end == len(known):
                     yield begin + start, edges[place + 1]
 
 
-def _windows(digits: str, edges: set[int]) -> Iterator[tuple[int, int]]:
-    """Where a card begins and ends."""
+def _windows(digits: str, edges: set[int], cuts: set[int]) -> Iterator[tuple[int, int]]:
+    """Where a card begins and ends: at a cut, an old one at the edge of a group."""
     even, odd = _sums(digits)
     for start in range(len(digits) - 12):
-        brand = _BRAND.match(digits, start)
+        brand = _BRAND.match(digits, start) if start in cuts else None
         if brand is None or brand.lastindex is None:
             continue
         _, sizes, old = _BRANDS[brand.lastindex - 1]
-        ends = [start + size for size in sizes]
+        ends = [start + size for size in sizes if start + size in cuts]
         if start in edges:
             ends += [start + size for size in old if start + size in edges]
         for end in ends:
-            if end <= len(digits) and _checks(even, odd, start, end):
+            if _checks(even, odd, start, end):
                 yield start, end
 
 
@@ -149,21 +160,14 @@ def _checks(even: list[int], odd: list[int], start: int, end: int) -> bool:
 
 def _spans(run: Run, atoms: list[Atom], covered: set[Atom]) -> Iterator[Span]:
     """The stretches of a run that are covered, and the expiry and code behind them."""
-    places = [place for place, atom in enumerate(atoms) if atom in covered]
-    if not places:
-        return
-    groups: list[list[int]] = []
-    for place in places:
-        if groups and place == groups[-1][-1] + 1:
-            groups[-1].append(place)
-        else:
-            groups.append([place])
-    for group in groups:
-        start = run.start if group[0] == 0 else atoms[group[0]].start
-        end = atoms[group[-1]].end
-        if group is groups[-1] and _EXPIRY_AND_CVV.fullmatch(joined(atoms[group[-1] + 1 :])):
-            end = run.end
-        yield Span(start, end, "card")
+    seen = 0
+    for is_card, group in groupby(atoms, key=covered.__contains__):
+        stretch = list(group)
+        start = atoms[seen].start if seen else run.start  # with the "double" before its first digit
+        seen += len(stretch)
+        if is_card:
+            behind = _EXPIRY_AND_CVV.fullmatch(joined(atoms[seen:]))
+            yield Span(start, run.end if behind else stretch[-1].end, "card")
 
 
 def _codes(text: str, runs: list[Run], cards: list[int]) -> Iterator[Span]:
@@ -177,9 +181,8 @@ def _codes(text: str, runs: list[Run], cards: list[int]) -> Iterator[Span]:
         count = len(joined(run.added))
         whole = any(len(joined(reading)) in _CODE_SIZES for reading in run.readings)
         of_card = run.start > first_card or said_before(_CARD_WORDS, text, run.start, _NEAR)
-        if count <= 9 and said_before(
-            _CVV_WORDS, text, run.start, near
-        ):  # its expiry may follow, a telephone number not
+        # an expiry date may follow a code in one run, which has 10 digits only if it is a telephone number
+        if count < 10 and said_before(_CVV_WORDS, text, run.start, near):
             end = run.end if whole else head(run.added, _CODE_SIZES) or head(run.said, _CODE_SIZES)
             if end is not None:
                 yield Span(run.start, end, "cvv")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from phoneagent.core.redaction.spans import Span
 
-KINDS = ("card", "cvv", "iban", "ssn", "email")
+Kind = Literal["card", "cvv", "iban", "ssn", "email"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """What is found without a pattern."""
 
 MAX_WAYS = 1000

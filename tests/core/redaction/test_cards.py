@@ -90,6 +90,11 @@ def test_a_card_said_with_other_words_in_between_is_gone_after_the_word_card():
     )
 
 
+def test_a_telephone_number_is_no_further_piece_of_a_card():
+    said = "My card is 4242 4242, hold on, 4242 4242, and I am at +49 170 1234567, call me, 4242 4242 4242 4242"
+    assert redactor.text(said) == ("My card is [card], hold on, [card], and I am at +49 170 1234567, call me, [card]")
+
+
 def test_a_number_behind_a_plus_is_a_telephone_number():
     # 13 digits that begin with Visa's 4 and pass Luhn's check
     number = "4917" + "01234567"
@@ -105,4 +110,6 @@ def test_a_date_ends_a_number_only_where_no_card_can_begin():
     for _ in range(2000):
         digits = "4" + "".join(str(random.randrange(10)) for _ in range(3)) + "20261121" + "123"
         number = digits + spelling.check_digit(digits)
-        assert redactor.text(f"{number[:4]}-{number[4:8]}-{number[8:10]}-{number[10:12]}-{number[12:]}") == "[card]"
+        for separator in "- ":
+            said = f"{number[:4]}{separator}{number[4:8]}-{number[8:10]}-{number[10:12]}{separator}{number[12:]}"
+            assert redactor.text(said) == "[card]"
