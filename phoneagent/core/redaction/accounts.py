@@ -29,7 +29,9 @@ _SAID_BETWEEN = re.compile(rf"[\W_]{{0,5}}(?:(?:{_WORD_BETWEEN})[\W_]{{0,5}}){{0
 """Between two letters or groups of digits: D as in Delta, E wie Emil, dash."""
 
 _SSN = re.compile(r"(?<![\w-])(?<!\d[-. ])(?!000|666)\d{3}([-. ])(?!00)\d\d\1(?!0000)\d{4}(?![-. ]?\d)(?!\w)")
-_SSN_WORDS = words(r"social(?: security)?(?: number)?", r"s\W?s\W?n", "tax(?:payer)? (?:id|number)", r"i\W?tin")
+_SSN_WORDS = words(
+    r"socials?(?: security)?(?: number)?", r"s\W?s\W?n", "ss number", "tax(?:payer)? (?:id|number)", r"i\W?tin"
+)
 
 
 def ibans(text: str, tokens: list[Token], runs: list[Run]) -> Iterator[Span]:

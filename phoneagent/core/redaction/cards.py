@@ -34,7 +34,7 @@ _CARD_WORDS = words(
     r"\w{0,12}karte(?:n\w{0,8})?", "tarjeta", "carte(?: bancaire| bleue| de cr[eé]dit)?", "kartennr",
 )  # fmt: skip
 _CVV = (
-    "cvv2?", "cvc2?", "csc", "cvn", "security code", "verification (?:code|number|value)", "card code",
+    r"c\W?v\W?[vcn]2?", "csc", "security (?:code|number)", "verification (?:code|number|value)", "card code",
     "pr[üu]e?f(?:ziffer|nummer)", "kartenpr[üu]e?fnummer", "sicherheitscode", "cryptogramme",
     r"c[oó]digo de (?:seguridad|verificaci[oó]n)",
     r"code de (?:s[ée]curit[ée]|v[ée]rification)", r"(?:number|code|digits) (?:on|from) the back",

@@ -14,7 +14,7 @@ _SPOKEN_WITHIN = 100
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}")
 _HOST = re.compile(r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){0,7}\.[^\W\d_][\w-]{1,62}+")
 
-_S = "[ ,]{1,2}+"
+_S = r"[ ,()\[\]]{1,3}+"
 _LABEL = r"[\w-]{1,63}+"
 
 
@@ -34,10 +34,10 @@ _SAID_HOST = {
 }
 """What follows a spoken @: the words for it and for a dot belong to one language ("at this point" is no address)."""
 _ANY_SAID_HOST = re.compile(
-    "|".join(host.pattern.replace(_S, "[ ,]{0,2}+", 1) for host in (_EN, _ES, _FR)), re.IGNORECASE
+    "|".join(host.pattern.replace(_S, r"[ ,()\[\]]{0,3}+", 1) for host in (_EN, _ES, _FR)), re.IGNORECASE
 )
 
-_WORD = re.compile(r"[^\s,;:?!()<>\"]+")
+_WORD = re.compile(r"[^\s,;:?!()\[\]<>\"]+")
 _CONNECTING = listed(
     "dot punkt punto point underscore unterstrich dash hyphen minus bindestrich guion tiret plus period bajo bas"
 )
@@ -83,7 +83,7 @@ def _name_before(text: str, at: int) -> int | None:
     """Where the name begins that is spoken before an "at"; None if no name is."""
     begin = max(0, at - _SPOKEN_WITHIN)
     spoken = list(_WORD.finditer(text, begin, at))
-    if not spoken or text[spoken[-1].end() : at].strip(" ,"):
+    if not spoken or text[spoken[-1].end() : at].strip(" ,(["):
         return None
     spelled = len(spoken) > 1 and len(spoken[-1][0]) == len(spoken[-2][0]) == 1
     if plain(spoken[-1][0]) in _NO_NAMES and not spelled:
@@ -98,6 +98,8 @@ def _name_before(text: str, at: int) -> int | None:
         this, before = plain(spoken[first][0]), plain(spoken[first - 1][0])
         if before in _CONNECTING and first > 1:
             first -= 2
+        elif before not in _NO_NAMES and len(before) == 1 and before.isalpha():  # j doe
+            first -= 1
         elif _sign(this) and _sign(before):  # spelled
             first -= 1
         elif _figure(this) and before.isalnum() and before not in _NO_NAMES:  # ada eighty four
