@@ -98,15 +98,17 @@ def _name_before(text: str, at: int) -> int | None:
         this, before = plain(spoken[first][0]), plain(spoken[first - 1][0])
         if before in _CONNECTING and first > 1:
             first -= 2
-        elif before not in _NO_NAMES and len(before) == 1 and before.isalpha():  # j doe
-            first -= 1
-        elif _sign(this) and _sign(before):  # spelled
+        elif _initial(before) or (_sign(this) and _sign(before)):  # j doe; a d a
             first -= 1
         elif _figure(this) and before.isalnum() and before not in _NO_NAMES:  # ada eighty four
             return spoken[first - 1].start()
         else:
             break
     return spoken[first].start()
+
+
+def _initial(word: str) -> bool:
+    return len(word) == 1 and word.isalpha() and word not in _NO_NAMES
 
 
 def _figure(word: str) -> bool:
