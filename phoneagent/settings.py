@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -165,6 +166,12 @@ class Settings:
     )
     prices: Path | None = _setting(
         "PHONEAGENT_PRICES", parsers.path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
+    )
+    day_usd: Decimal | None = _setting(
+        "PHONEAGENT_DAY_USD",
+        parsers.dollars,
+        "US dollars that all calls of a day (UTC) may cost together.",
+        shown="no limit",
     )
     # the embedded engine
     llm_url: str | None = _setting(

@@ -161,6 +161,15 @@ class FrontMatter(Keys):
         _refuse({name: to.number for name, to in value.items()}, info)
         return value
 
+    @field_validator("limits")
+    @classmethod
+    def _somebody_takes_over(cls, value: Limits, info: ValidationInfo) -> Limits:
+        people = info.data.get("transfer")
+        if value.over_limit is not None and people is not None and value.over_limit not in people:
+            reason = f"must be one of the names in transfer, got {value.over_limit!r}"
+            raise _errors({("over_limit", "transfer"): reason})
+        return value
+
     @field_validator("sms")
     @classmethod
     def _others_may_be_texted(cls, value: SmsKeys, info: ValidationInfo) -> SmsKeys:

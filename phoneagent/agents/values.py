@@ -5,6 +5,7 @@ Each form is read by one function, so that an error speaks of the form that was 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -145,6 +146,26 @@ class TranscriptionKeys(Keys):
         return value
 
 
+def _dollars(value: Any) -> Decimal:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= 1_000_000:  # NaN fails this too
+        raise ValueError(f"must be an amount in US dollars above 0, such as 1.50, got {value!r}")
+    return Decimal(str(value))
+
+
+class _TransferTo(Keys):
+    transfer: str = Field(min_length=1)
+    """To whom: one of the names in transfer."""
+
+
+def _over_limit(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return _TransferTo.model_validate(value).transfer
+    if value != "goodbye":
+        raise ValueError(f"must be goodbye or {{transfer: a name}}, got {value!r}")
+    return None
+
+
 def _transcription(value: Any) -> TranscriptionKeys:
     if off_as_none(value) is None:
         return TranscriptionKeys(model=None)
@@ -181,6 +202,15 @@ MaxOutputTokens = Annotated[
     int | None,
     PlainValidator(_max_output_tokens, json_schema_input_type=Literal["inf"] | Annotated[int, Field(ge=1, le=4096)]),
     PlainSerializer(lambda tokens: tokens or "inf"),
+]
+Dollars = Annotated[
+    Decimal,
+    PlainValidator(_dollars, json_schema_input_type=Annotated[float, Field(gt=0, le=1_000_000)]),
+]
+OverLimit = Annotated[
+    str | None,
+    PlainValidator(_over_limit, json_schema_input_type=Literal["goodbye"] | _TransferTo),
+    PlainSerializer(lambda name: {"transfer": name} if name else "goodbye"),
 ]
 Transcription = Annotated[
     TranscriptionKeys, PlainValidator(_transcription, json_schema_input_type=str | TranscriptionKeys)

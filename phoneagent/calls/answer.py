@@ -11,6 +11,7 @@ from datetime import datetime
 
 from phoneagent import telemetry
 from phoneagent.agents.directory import AgentDirectory
+from phoneagent.agents.numbers import toll_free
 from phoneagent.agents.prompt import call_values, render
 from phoneagent.calls.control import NEED_TWILIO, Control, Switches
 from phoneagent.calls.live import CallAnswered, Feed
@@ -18,6 +19,7 @@ from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Messages, Recei
 from phoneagent.calls.record import CallRecord
 from phoneagent.calls.runner import CallDetails, CallRunner
 from phoneagent.calls.transfers import Escorts, PersonAsks, PersonNews
+from phoneagent.core import costs
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.events import CallerGone, HangUpRequested, MachineAnswered
 from phoneagent.core.transfer import Event
@@ -221,7 +223,10 @@ class Switchboard:
 
     def _connect(self, call: IncomingCall, agent: Agent, variables: Mapping[str, str]) -> Connect:
         now = self._clock()
-        details = CallDetails(call.call_sid, call.human, call.number, agent, now)
+        billed = [costs.line("outbound" if call.outbound else "inbound", toll_free=toll_free(call.called))]
+        if call.outbound and agent.outbound.detects:
+            billed.append("machine-detection")
+        details = CallDetails(call.call_sid, call.human, call.number, agent, now, tuple(billed))
         line: _Line
 
         def prompt(agent: Agent, tools: tuple[ToolSpec, ...]) -> str:

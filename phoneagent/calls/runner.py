@@ -21,7 +21,7 @@ from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.bridge import CallBridge
 from phoneagent.core.commands import NOTHING, Command, Commands
-from phoneagent.core.costs import Usage
+from phoneagent.core.costs import Cost, Service, Usage
 from phoneagent.core.events import Event
 from phoneagent.prices import Prices
 from phoneagent.tools import Call, Toolbox
@@ -40,13 +40,17 @@ _INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. I
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers."""
+    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers.
+
+    `billed` is what the carrier bills for while the caller's line is open.
+    """
 
     call_id: str
     caller: str = field(repr=False)
     called: str = field(repr=False)
     agent: Agent
     began: datetime
+    billed: tuple[Service, ...] = ("inbound-local",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class CallRunner:
         self._engine = engine
         self._toolbox = toolbox
         self._feed = feed
-        self._meter = Meter(prices)
+        self._meter = Meter(prices, engine.name)
+        self._meter.begin("caller's line", clock(), *details.billed)
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -120,9 +125,22 @@ class CallRunner:
         return self._bridge.agent
 
     @property
+    def cost_so_far(self) -> Cost:
+        """What the call has cost by now."""
+        return self._meter.cost(self._clock())
+
+    @property
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
         return self._leg is not None
+
+    def person_came(self, *billed: Service) -> None:
+        """A person to whom the caller is transferred is on a line for which the carrier bills these services."""
+        self._meter.begin("person's line", self._clock(), *billed)
+
+    def person_left(self) -> None:
+        """The person's line is over."""
+        self._meter.end("person's line", self._clock())
 
     def attach(self, leg: Leg) -> Receive:
         """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
@@ -219,12 +237,14 @@ class CallRunner:
             case on.CallerTranscript(usage=Usage() as usage):
                 self._meter.transcribed(self.agent, usage)
             case on.StreamStarted():
+                self._meter.begin("stream", self._clock(), "media-streams")
                 if self._streaming_since is None:
                     self._streaming_since = self._clock()
                     self._feed.tell(StreamOpened(self.details.call_id))
                 self.control.stream_started()
             case on.StreamEnded():
                 self._leg = None
+                self._meter.end("stream", self._clock())
                 self.control.stream_ended()
             case on.SessionErrored(problem) | on.SessionEnded(problem):
                 fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
@@ -290,6 +310,7 @@ class CallRunner:
             self._music.stop()
         if self._leg is not None:
             self._leg.close()
+        self._meter.stop(self._clock())
         record = self._record(end)
         self._feed.tell(CallEnded(self.details.call_id, record))
         self._ended(record)
@@ -312,7 +333,7 @@ class CallRunner:
             turns=self._bridge.transcript.turns,
             tools=tuple(self._tool_runs),
             usage=self._meter.usage,
-            cost=self._meter.cost(duration_s, models_are_free=self._engine.name == "local"),
+            cost=self.cost_so_far,
             counters=self._bridge.counters,
             first_audio_ms=self._first_audio_ms,
             took_over=tuple(self._took_over),

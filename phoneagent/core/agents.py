@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 
@@ -49,12 +50,20 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a call may last; the warning is spoken `warn_s` before the end."""
+    """How long a call may last, and what it may cost. The warning is spoken `warn_s` before the end of the time.
+
+    In US dollars: `call_usd` of one call, `day_usd` of all the agent's calls of a day (UTC), `number_day_usd` of those
+    on any one of its numbers. `over_limit` is to whom the caller is then transferred; None: goodbye is said.
+    """
 
     max_minutes: float = 15.0
     warn_s: float = 60.0
     warning: Line = Line("I'm sorry, we have about one minute left.")
     goodbye: Line = Line("I'm sorry, our time is up. Thank you for calling, goodbye!")
+    call_usd: Decimal | None = None
+    day_usd: Decimal | None = None
+    number_day_usd: Decimal | None = None
+    over_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +212,11 @@ class Outbound:
     on_machine: Literal["talk", "hang_up", "leave_message"] = "talk"
     message: str | None = None
     timeout_s: int = 30
+
+    @property
+    def detects(self) -> bool:
+        """Whether it has to be found out what has answered, which costs extra."""
+        return self.on_machine != "talk"
 
 
 @dataclass(frozen=True, slots=True)

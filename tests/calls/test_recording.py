@@ -1,0 +1,334 @@
+"""What is left of a call to listen to."""
+
+import asyncio
+import hashlib
+import logging
+import random
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import wave
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from phoneagent.calls import recording
+from phoneagent.calls.ports import Leg, Receive
+from phoneagent.calls.recording import Recorded, Recorder, Recording, seal
+from phoneagent.calls.runner import CallRunner
+from phoneagent.core import commands as do
+from phoneagent.core import events as on
+from phoneagent.simulate.fake_call import FakeCall
+from phoneagent.simulate.network import Network
+from phoneagent.simulate.realtime_events import Speech, caller_turn_ended, response
+from phoneagent.simulate.script import Silence
+from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
+from tests.calls.service import NUMBER, phone_of, serving, write_agent
+from tests.house.tree import ROOT
+
+BEGAN = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
+RATE = 8000
+BARGE_INS = 4
+Samples = np.ndarray[Any, np.dtype[np.int16]]
+
+
+def listen(path: Path) -> tuple[Samples, Samples]:
+    """Both sides of a WAV file."""
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, RATE)
+        both = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def sound(ms: int) -> str:
+    return b64encode(b"\x20" * (8 * ms)).decode()
+
+
+def virtual(folder: Path, format: recording.Format = "wav") -> Recorder:
+    return Recorder(folder, format, asyncio.get_running_loop().time)
+
+
+async def speak(tape: Recording, seconds: float) -> None:
+    """A caller's sound for some time."""
+    for _ in range(round(seconds * 50)):
+        await asyncio.sleep(0.02)
+        tape.note(on.CallerAudio(sound(20)))
+
+
+# Files
+
+
+@pytest.mark.virtual_time
+async def test_a_recording_is_a_file_of_its_day_that_only_its_owner_reads(tmp_path: Path):
+    recorder = virtual(tmp_path / "recordings")
+    tape = recorder.record("CA1", BEGAN)
+    tape.note(do.PlayAudio(sound(1000)))
+    await speak(tape, 2)
+    recorded = await tape.end()
+    await recorder.close()
+
+    path = tmp_path / "recordings/2026/11/21/CA1.wav"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert recorded == Recorded(path, "2026/11/21/CA1.wav", 2.0, path.stat().st_size, digest)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    caller, agent = listen(path)
+    assert np.count_nonzero(caller) == 2 * RATE
+    assert np.count_nonzero(agent) == np.count_nonzero(agent[:RATE]) == RATE
+
+
+@pytest.mark.virtual_time
+async def test_the_file_can_be_played_while_the_call_lasts(tmp_path: Path):
+    recorder = virtual(tmp_path)
+    tape = recorder.record("CA1", BEGAN)
+    lengths = []
+    for _ in range(8):
+        await speak(tape, 1.5)
+        lengths.append(len(listen(tmp_path / "2026/11/21/CA1.wav")[0]) / RATE)
+    recorded = await tape.end()
+    await recorder.close()
+    assert lengths == sorted(lengths)
+    assert all(1.5 * n - length <= 5.1 for n, length in enumerate(lengths, 1))
+    assert recorded is not None
+    assert recorded.duration_s == pytest.approx(12)
+
+
+@pytest.mark.virtual_time
+async def test_what_is_said_in_a_pause_is_not_in_the_file(tmp_path: Path):
+    recorder = virtual(tmp_path)
+    tape = recorder.record("CA1", BEGAN)
+    await speak(tape, 5)
+    tape.pause()
+    await speak(tape, 5)
+    tape.resume()
+    await speak(tape, 5)
+    recorded = await tape.end()
+    await recorder.close()
+    assert recorded is not None
+    caller, _ = listen(recorded.path)
+    assert np.flatnonzero(caller == 0).tolist() == list(range(5 * RATE, 10 * RATE))
+
+
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from tests.calls.test_recording import BEGAN, speak, virtual
+from tests.calls.virtual_time import VirtualTimeLoop
+
+async def main():
+    tape = virtual(Path(sys.argv[1])).record("CA1", BEGAN)
+    await speak(tape, float(sys.argv[2]))
+    os.kill(os.getpid(), 9)
+
+asyncio.Runner(loop_factory=VirtualTimeLoop).run(main())
+"""
+
+
+def test_what_a_killed_process_leaves_can_be_played(tmp_path: Path):
+    run = subprocess.run([sys.executable, "-c", KILLED, tmp_path, "31.7"], cwd=ROOT, check=False)
+    assert run.returncode == -signal.SIGKILL
+    path = tmp_path / "2026/11/21/CA1.wav"
+    caller, _ = listen(path)
+    assert np.count_nonzero(caller) == len(caller) >= 26 * RATE
+    assert seal(path, tmp_path).duration_s == len(caller) / RATE
+
+
+@pytest.mark.virtual_time
+async def test_a_call_that_was_recorded_before_is_recorded_beside_that(tmp_path: Path):
+    recorder = virtual(tmp_path)
+    for name in ("2026/11/21/CA1.wav", "2026/11/21/CA1-2.wav"):
+        tape = recorder.record("CA1", BEGAN)
+        await speak(tape, 1)
+        recorded = await tape.end()
+        assert recorded is not None
+        assert recorded.name == name
+    await recorder.close()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("format", ["flac", "opus"])
+async def test_a_recording_is_brought_into_its_format_when_the_call_is_over(tmp_path: Path, format: recording.Format):
+    soundfile = pytest.importorskip("soundfile")
+    recorder = virtual(tmp_path, format)
+    tape = recorder.record("CA1", BEGAN)
+    await speak(tape, 5)
+    recorded = await tape.end()
+    await recorder.close()
+    assert recorded is not None
+    assert [path.name for path in (tmp_path / "2026/11/21").iterdir()] == [f"CA1.{format}"]
+    assert stat.S_IMODE(recorded.path.stat().st_mode) == 0o600
+    assert recorded.sha256 == hashlib.sha256(recorded.path.read_bytes()).hexdigest()
+    assert recorded.duration_s == pytest.approx(5)
+    with soundfile.SoundFile(recorded.path) as file:
+        assert (file.channels, file.frames) == (2, 5 * RATE)
+        caller, agent = file.read(dtype="int16").T
+    assert np.abs(caller).max() > 1000
+    assert np.abs(agent).max() <= 100
+
+
+# What goes wrong
+
+
+@pytest.mark.virtual_time
+async def test_a_full_disk_costs_the_recording_only(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    recorder = virtual(tmp_path, "flac")  # which it is not brought into: there is no room
+    tape = recorder.record("CA1", BEGAN)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, unlimited[1]))
+    try:
+        await speak(tape, 15)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    await speak(tape, 5)  # room again; but what is on the file has a hole by now
+    recorded = await tape.end()
+    await recorder.close()
+
+    assert recorded is not None
+    assert recorded.problem is not None
+    assert "File too large" in recorded.problem
+    assert recorded.path.suffix == ".wav"
+    caller, _ = listen(recorded.path)
+    assert np.count_nonzero(caller) == len(caller) > 4 * RATE
+    assert [(record.message, record.__dict__["call_id"]) for record in caplog.records] == [
+        ("recording given up", "CA1")
+    ]
+
+
+@pytest.mark.virtual_time
+async def test_without_a_folder_there_is_no_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "recordings").write_text("not a folder")
+    recorder = virtual(tmp_path / "recordings")
+    tape = recorder.record("CA1", BEGAN)
+    await speak(tape, 3)
+    assert await tape.end() is None
+    await recorder.close()
+    assert [record.message for record in caplog.records] == ["recording given up"]
+
+
+@pytest.mark.virtual_time
+async def test_a_disk_that_does_not_keep_up_fills_no_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recording, "MOST_WAITING", 500)
+    recorder = virtual(tmp_path)
+    tape = recorder.record("CA1", BEGAN)
+    for _ in range(1000):
+        tape.note(on.CallerAudio(sound(20)))
+    recorded = await tape.end()
+    await recorder.close()
+    assert recorded is None or recorded.problem == "the disk does not keep up"
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+# Whole calls
+
+
+class RecordedLeg:
+    """A leg of which all that is sent is noted."""
+
+    def __init__(self, leg: Leg, tape: Recording) -> None:
+        self._leg, self._tape = leg, tape
+
+    def send(self, command: do.Command) -> None:
+        self._tape.note(command)
+        self._leg.send(command)
+
+    def close(self) -> None:
+        self._leg.close()
+
+
+def record_every_call(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
+    tapes: list[Recording] = []
+    attach = CallRunner.attach
+
+    def attach_recorded(runner: CallRunner, leg: Leg) -> Receive:
+        tape = recorder.record(runner.details.call_id, runner.details.began)
+        tapes.append(tape)
+        receive = attach(runner, RecordedLeg(leg, tape))
+
+        def note_and_receive(event: on.Event) -> None:
+            tape.note(event)
+            receive(event)
+
+        return note_and_receive
+
+    monkeypatch.setattr(CallRunner, "attach", attach_recorded)
+    return tapes
+
+
+def lag_ms(one: Samples, other: Samples) -> float:
+    """By how much one is later than the other, where they are most alike."""
+    size = 2 * len(one)
+    product = np.fft.rfft(one.astype(np.float64), size) * np.conj(np.fft.rfft(other.astype(np.float64), size))
+    alike = np.fft.irfft(product, size)
+    best = int(np.argmax(alike))
+    return (best if best < len(one) else best - size) / 8
+
+
+def noise(rng: random.Random, ms: int) -> bytes:
+    return rng.randbytes(8 * ms).translate(bytes([*range(127), 126, *range(128, 255), 254]))  # never silence
+
+
+async def talk(call: FakeCall, session: ScriptedSession, rng: random.Random, barge_ins: int) -> None:
+    """The agent says two things that are heard out, and between them others that are interrupted."""
+    await session.received("session.update")
+    await call.until(lambda record: record.streams and record.line.frames_sent)
+    for n in range(barge_ins + 2):
+        items = [Speech(item_id=f"item_{n}_{m}", audio=noise(rng, rng.randrange(400, 900))) for m in range(3)]
+        session.emit(*response(*items, response_id=f"resp_{n}", speed=rng.choice((None, 4.0, 1.5))))
+        if n in (0, barge_ins + 1):
+            await asyncio.sleep(sum(len(item.ulaw) for item in items) / RATE + 0.3)
+        else:
+            await asyncio.sleep(rng.uniform(0.4, 1.2))
+            session.interrupt(f"item_caller_{n}")
+            await call.until(lambda record, n=n: len(record.line.clears) >= n)
+            session.emit(*caller_turn_ended(f"item_caller_{n}"))
+            await asyncio.sleep(0.1)
+    call.hang_up()
+
+
+@pytest.mark.parametrize("network", [None, Network(delay_ms=15, jitter_ms=10)], ids=["loopback", "15 to 25 ms a way"])
+async def test_the_recording_agrees_with_the_phones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None], network: Network | None
+):
+    write_agent(tmp_path)
+    recorder = Recorder(tmp_path / "recordings")
+    tapes = record_every_call(recorder, monkeypatch)
+    async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        call = phone.dial(NUMBER, [Silence(60)], network=network, noise=1000)
+        await talk(call, await model.session(0), random.Random(3), BARGE_INS)
+        record = await call.ended()
+        recorded = await tapes[0].end()
+    await recorder.close()
+
+    assert recorded is not None
+    assert recorded.problem is None
+    assert len(record.line.clears) == BARGE_INS
+    record.save_recording(tmp_path / "phone.wav")
+    theirs, ours = listen(tmp_path / "phone.wav"), listen(recorded.path)
+    assert abs(len(theirs[0]) - len(ours[0])) < 0.1 * RATE
+    start, end = slice(0, 2 * RATE), slice(min(len(theirs[0]), len(ours[0])) - 2 * RATE, -RATE // 4)
+    off_ms = [lag_ms(ours[side][window], theirs[side][window]) for side in (0, 1) for window in (start, end)]
+    missing = np.count_nonzero(theirs[1]) - np.count_nonzero(ours[1])
+    figure(
+        f"recording and phone, {len(ours[0]) / RATE:.0f} s, {BARGE_INS} barge-ins: off by {off_ms} ms (caller at the "
+        f"start and at the end, agent); {missing / 8:.0f} ms of what was heard of the agent are missing"
+    )
+    assert all(abs(off) <= 20 for off in off_ms)
+    assert 0 <= missing <= 0.05 * RATE * BARGE_INS
+    assert no_interrupted_sample(ours[1], theirs[1])
+
+
+def no_interrupted_sample(ours: Samples, theirs: Samples) -> bool:
+    """Whether each stretch of our recording ends with what the phone has played."""
+    sounding = np.flatnonzero(ours)
+    ends = [*sounding[:-1][np.diff(sounding) > 400], sounding[-1]]
+    played = theirs.astype("<i2").tobytes()
+    return all(ours[end - 20 : end + 1].astype("<i2").tobytes() in played for end in ends)
