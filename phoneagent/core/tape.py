@@ -27,7 +27,7 @@ SLIP_S = 0.005  # a shorter gap or overlap is the network's, or a clock's: the a
 CUT_EARLY_S = 0.01  # no time is known exactly: rather a little too little than anything that was not heard
 DRY_SLACK_S = 0.25  # as in `playout`: when less is queued by our reckoning, the phone may have run dry
 FRESH_S = 0.1  # a frame older than that bounds nothing: the phone sends none, or the network stalls
-PIECE_S = 0.2  # frames that follow each other are put together, until it is so much
+PIECE_S = 1.0  # frames that follow each other are put together, until it is so much
 ROUND_TRIPS = 8  # the shortest of the last so many counts
 
 

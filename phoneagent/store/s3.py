@@ -106,7 +106,11 @@ class S3Blobs:
             if there != size:
                 raise OSError(f"{there} bytes of {size} have arrived")
 
-        await self._try(f"{file} can't be uploaded to {self._where}", upload, self._patience_s)
+        failed = f"{file} can't be uploaded to {self._where}"
+        try:
+            await self._try(failed, upload, self._patience_s)
+        except NoBlobError as error:
+            raise BlobError(f"{failed}: there is no such bucket") from error
         await asyncio.to_thread(file.unlink, missing_ok=True)
 
     async def read(self, name: str, start: int = 0, stop: int | None = None) -> Blob:

@@ -201,6 +201,42 @@ async def test_a_full_disk_costs_the_recording_only(tmp_path: Path, caplog: pyte
     ]
 
 
+@pytest.mark.parametrize("format", ["flac", "opus"])
+def test_without_room_for_another_file_the_recording_stays_as_it_is(tmp_path: Path, format: recording.Format):
+    pytest.importorskip("soundfile")
+    path = tmp_path / "CA1.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, RATE, 0, "NONE", "not compressed"))
+        file.writeframes(random.Random(1).randbytes(4 * 20 * RATE))
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, unlimited[1]))
+    try:
+        with pytest.raises(OSError, match="can't be converted"):
+            seal(path, tmp_path, format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert list(tmp_path.iterdir()) == [path]
+    assert seal(path, tmp_path).duration_s == 20
+
+
+@pytest.mark.virtual_time
+async def test_what_can_not_be_converted_is_still_a_recording(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    def full(wav: Path, format: recording.Format) -> Path:
+        raise OSError("no room")
+
+    monkeypatch.setattr(recording, "_convert", full)
+    recorder = virtual(tmp_path, "opus")
+    tape = recorder.record("CA1", BEGAN)
+    await speak(tape, 5)
+    recorded = await tape.end()
+    await recorder.close()
+    assert recorded is not None
+    assert (recorded.name, recorded.duration_s, recorded.problem) == ("2026/11/21/CA1.wav", 5.0, "no room")
+    assert [record.message for record in caplog.records] == ["recording stays a WAV"]
+
+
 @pytest.mark.virtual_time
 async def test_without_a_folder_there_is_no_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / "recordings").write_text("not a folder")

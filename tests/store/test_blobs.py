@@ -147,6 +147,12 @@ async def test_a_refusal_is_final(tmp_path: Path, fake: FakeS3):
     assert fake.requests.total() == 1
 
 
+async def test_a_bucket_that_does_not_exist_is_named(tmp_path: Path, fake: FakeS3):
+    fake.failing, fake.status = 1_000_000, 404
+    with pytest.raises(BlobError, match="s3://calls: there is no such bucket"):
+        await bucket(fake).keep(NAME, *written(tmp_path))
+
+
 async def test_a_file_that_has_changed_is_not_uploaded(tmp_path: Path, fake: FakeS3):
     file, sha256 = written(tmp_path)
     file.write_bytes(CONTENT[:-1])
