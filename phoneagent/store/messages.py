@@ -30,15 +30,10 @@ class Message:
 class Messages:
     """The messages of all calls."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        redactor: Redactor = Redactor(),
-    ) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
-        self._redactor = redactor
+        self._redactor = Redactor()
 
     async def add(self, call_id: str, agent: str, caller: str, text: str, callback_number: str | None) -> None:
         """Keep a message. Raises StoreError."""
