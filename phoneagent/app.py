@@ -22,9 +22,11 @@ from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
 from phoneagent.calls.music import music_or_built_in
 from phoneagent.calls.outbound import Dialer
+from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
+from phoneagent.core.spending import Ledger
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.settings import Settings, SettingsError
@@ -166,6 +168,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
         guard, drain = guard_for(public_url, tokens), Drain()
         feed = Feed()
+        purse = Purse(Ledger(), settings.day_usd)
         escorts = dialer = None
         if (twilio := twilio_api(settings)) is not None:
             stack.callback(twilio.close)
@@ -175,6 +178,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
                 store.dials,
                 agents.directory,
                 public_url,
+                purse=purse,
                 region=settings.region,
                 calls_per_second=settings.calls_per_second,
                 resting=lambda: drain.begun,
@@ -186,6 +190,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             feed,
             price_list if tokens else price_list.without_telephone(),
             max_calls=settings.max_calls,
+            purse=purse,
             clock=lambda: datetime.now(UTC),
             region=settings.region,
             escorts=escorts,

@@ -16,6 +16,7 @@ from phoneagent.calls.meter import Meter
 from phoneagent.calls.music import HoldMusic, music_or_built_in
 from phoneagent.calls.ports import Engine, Leg, LiveCall, Receive, Session
 from phoneagent.calls.record import CallRecord, ToolRun
+from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, ToolSpec
@@ -25,6 +26,7 @@ from phoneagent.core.costs import Cost, Service, Usage
 from phoneagent.core.events import Event
 from phoneagent.prices import Prices
 from phoneagent.tools import Call, Toolbox
+from phoneagent.tools.control import ControlError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ _TO_SERVICE = frozenset(
     {do.RunTool, do.CancelTool, do.UpdateSession, do.OpenSession, do.CloseSession}
     | {do.StartMusic, do.StopMusic, do.ReportTurn, do.EndCall}
 )
+_COST_CHECKED_EVERY_S = 10.0  # telephone minutes pass by themselves
 _CANCELLED = '{"error":"cancelled","message":"It was stopped. It may or may not have been done."}'
 _INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. It may or may not have been done."}'
 
@@ -77,6 +80,7 @@ class CallRunner:
         toolbox: Toolbox,
         feed: Feed,
         prices: Prices,
+        purse: Purse,
         control: Callable[[LiveCall], Control],
         ended: Callable[[CallRecord], None],
         clock: Callable[[], float],
@@ -94,6 +98,10 @@ class CallRunner:
         self._feed = feed
         self._meter = Meter(prices, engine.name)
         self._meter.begin("caller's line", clock(), *details.billed)
+        self._spending = purse.open(
+            details.call_id, details.agent, details.called, details.began, lambda: self.cost_so_far
+        )
+        self._cost_timer: asyncio.TimerHandle | None = None
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -112,6 +120,7 @@ class CallRunner:
         self._took_over: list[str] = []
         self._streaming_since: float | None = None
         self._first_audio_ms: int | None = None
+        self._spending.begin()
         self._open_session(details.agent)
 
     @property
@@ -234,13 +243,16 @@ class CallRunner:
         match event:
             case on.ResponseEnded(usage=Usage() as usage):
                 self._meter.responded(self.agent, usage)
+                self._check_cost()
             case on.CallerTranscript(usage=Usage() as usage):
                 self._meter.transcribed(self.agent, usage)
+                self._check_cost()
             case on.StreamStarted():
                 self._meter.begin("stream", self._clock(), "media-streams")
                 if self._streaming_since is None:
                     self._streaming_since = self._clock()
                     self._feed.tell(StreamOpened(self.details.call_id))
+                    self._keep_checking_cost()
                 self.control.stream_started()
             case on.StreamEnded():
                 self._leg = None
@@ -256,6 +268,27 @@ class CallRunner:
     def _send_to_leg(self, command: Command) -> None:
         if self._leg is not None:
             self._leg.send(command)
+
+    # What it costs
+
+    def _keep_checking_cost(self) -> None:
+        self._cost_timer = self._loop.call_later(_COST_CHECKED_EVERY_S, self._keep_checking_cost)
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        if self._cost_timer is None:  # nobody could be told goodbye, or transferred, before there is a stream
+            return
+        notice = self._spending.check()
+        if notice is None:
+            return
+        agent = self.details.agent
+        if agent.limits.over_limit is not None and not self._bridge.ending:
+            try:
+                self.control.send_away(agent, agent.limits.over_limit)
+            except ControlError as error:
+                fields = {"call_id": self.details.call_id, "agent": agent.name, "reason": str(error)}
+                log.warning("a caller is not transferred over the limit", extra=fields)
+        self.receive(on.MoneyUsedUp(notice.limit))  # who is away now hears goodbye should they come back
 
     # The session
 
@@ -310,7 +343,10 @@ class CallRunner:
             self._music.stop()
         if self._leg is not None:
             self._leg.close()
+        if self._cost_timer is not None:
+            self._cost_timer.cancel()
         self._meter.stop(self._clock())
+        self._spending.close()
         record = self._record(end)
         self._feed.tell(CallEnded(self.details.call_id, record))
         self._ended(record)

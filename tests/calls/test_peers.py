@@ -17,9 +17,10 @@ from phoneagent.calls.control import Control, Switches
 from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, News
 from phoneagent.calls.record import CallRecord
 from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, Filler, ToolPolicy, ToolSpec
+from phoneagent.core.agents import Agent, Destination, Filler, Limits, ToolPolicy, ToolSpec
 from phoneagent.core.costs import Cost, Usage
 from phoneagent.core.dials import Dial
 from phoneagent.core.errors import Problem
@@ -89,18 +90,19 @@ class Look:
 class OnePhone:
     """A call with peers of the test's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, agent: Agent = ADA) -> None:
         self.engine, self.look, self.feed = FakeEngine(), Look(), Feed()
         self.news: list[News] = []
         self.feed.watch(self.news.append)
         self.records: list[CallRecord] = []
         self.runner = CallRunner(
-            CallDetails("CA1", CALLER, NUMBER, ADA, datetime.now(UTC)),
+            CallDetails("CA1", CALLER, NUMBER, agent, datetime.now(UTC)),
             lambda agent, tools: f"Be {agent.name}.",
             self.engine,
             Toolbox({"look": self.look}),
             self.feed,
             prices.load(),
+            Purse(),
             lambda call: Control("CA1", CALLER, NUMBER, call, lambda: Connect("t", "", "en"), Switches(None)),  # type: ignore[arg-type]
             self.records.append,
             asyncio.get_running_loop().time,
@@ -317,6 +319,28 @@ async def test_what_a_call_has_cost_is_known_while_it_runs():
     phone.caller(on.StreamEnded())
     await asyncio.sleep(600)
     assert phone.records[0].cost == phone.runner.cost_so_far  # a call that is over costs nothing more
+
+
+async def test_a_call_in_which_nothing_happens_uses_up_its_money_too():
+    phone = OnePhone(replace(ADA, limits=Limits(call_usd=Decimal("0.03"))))  # two minutes are 0.025
+    await asyncio.sleep(119)
+    assert phone.session.sent == []
+    await asyncio.sleep(12)
+    assert [type(command) for command in phone.session.sent] == [do.RequestResponse]
+    await asyncio.sleep(15)
+    assert (phone.records[0].outcome, phone.records[0].reason) == ("cost_limit", "limits.call_usd")
+
+
+async def test_an_agent_that_hangs_up_already_is_not_made_to_transfer():
+    destination = {"reception": Destination("+15550111")}
+    limits = Limits(call_usd=Decimal("0.03"), over_limit="reception")
+    phone = OnePhone(replace(ADA, tools=("end_call",), transfer=destination, limits=limits))
+    phone.session.receive(on.ResponseStarted("r1"))
+    phone.session.receive(on.AgentAudio("r1", "a1", AUDIO, 20))
+    phone.session.receive(on.ToolCalled("r1", "t1", "end_call", "{}"))
+    phone.session.receive(on.ResponseEnded("r1", "completed", usage=Usage(text_out=1000)))
+    await asyncio.sleep(5)
+    assert phone.records[0].outcome == "agent_hung_up"
 
 
 async def test_a_caller_who_is_out_of_the_stream_pays_for_the_line_alone():
