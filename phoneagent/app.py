@@ -22,6 +22,7 @@ from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
 from phoneagent.calls.music import music_or_built_in
 from phoneagent.calls.outbound import Dialer
+from phoneagent.calls.recording import Recorder
 from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent
@@ -153,6 +154,8 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         price_list = prices.load(settings.prices)
         store = await open_records(settings)
         stack.push_async_callback(store.close)
+        recorder = Recorder(settings.data.absolute() / "recordings", settings.recording_format)
+        stack.push_async_callback(recorder.close)
         stack.push_async_callback(agents.toolbox.close)
         try:
             await agents.toolbox.start()
@@ -196,6 +199,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             escorts=escorts,
             messages=store.messages,
             dials=dialer,
+            recorder=recorder,
         )
         if dialer is not None:  # before the first callback can come, and until after the last
             stack.push_async_callback(dialer.close)
@@ -213,6 +217,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         )
         for work in (agents.directory.watch(), agents.keep_ready()):
             stack.callback(asyncio.create_task(work).cancel)
+        recorder.start()
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
         switchboard.warn_of_useless_tools()

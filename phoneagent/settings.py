@@ -152,6 +152,12 @@ class Settings:
         shown="SQLite in `PHONEAGENT_DATA`",
     )
     data: Path = _setting("PHONEAGENT_DATA", parsers.path, "Folder for what calls leave behind.", Path("data"))
+    recording_format: Literal["wav", "flac", "opus"] = _setting(
+        "PHONEAGENT_RECORDING_FORMAT",
+        parsers.one_of("wav", "flac", "opus"),
+        "Form of the recordings, for agents with `recording: on`: `wav`, `flac` or `opus`.",
+        "wav",
+    )
     log: Literal["human", "json"] | None = _setting(
         "PHONEAGENT_LOG",
         parsers.one_of("human", "json"),

@@ -32,6 +32,7 @@ from phoneagent.agents.values import (
     Keys,
     MaxOutputTokens,
     Off,
+    OnOff,
     OwnNumber,
     Text,
     Transcription,
@@ -97,6 +98,8 @@ class FrontMatter(Keys):
     outbound: OutboundKeys = OutboundKeys()
     hold_music: HoldMusic | None = None
     """A WAV file, its path from where the folder of agents is."""
+    recording: OnOff = _DEFAULT.recording
+    """Whether what is said while this agent speaks with the caller is recorded: on or off."""
 
     greeting: Greeting = _DEFAULT.greeting
     """The agent's first words; none to wait for the caller."""
@@ -228,6 +231,7 @@ class FrontMatter(Keys):
             outbound=self.outbound.build(),
             countries=tuple(dict.fromkeys(self.countries)),
             hold_music=self.hold_music,
+            recording=self.recording,
             barge_in=core.BargeIn(self.barge_in, self.protect_greeting),
             idle=self.idle.build(language) if self.idle else None,
             limits=self.limits.build(language),

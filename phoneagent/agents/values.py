@@ -110,6 +110,12 @@ def _barge_in(value: Any) -> int | None:
     return 0 if value == "always" else None
 
 
+def _on_off(value: Any) -> bool:
+    if value not in ("on", "off") and not isinstance(value, bool):
+        raise ValueError(f"must be on or off, got {value!r}")
+    return value in ("on", True)
+
+
 def _truncation(value: Any) -> str | float:
     if value in ("auto", "disabled"):
         return str(value)
@@ -184,6 +190,11 @@ Greeting = Annotated[
     Line | None,
     PlainValidator(_greeting, json_schema_input_type=str | Instruction),
     PlainSerializer(lambda line: line.text if line else "none"),
+]
+OnOff = Annotated[
+    bool,
+    PlainValidator(_on_off, json_schema_input_type=Literal["on", "off"] | bool),
+    PlainSerializer(lambda on: "on" if on else "off"),
 ]
 OwnNumber = Annotated[str, PlainValidator(_own_number, json_schema_input_type=str | int)]
 Voice = Annotated[str, PlainValidator(_voice, json_schema_input_type=models.Voice | _CustomVoice)]

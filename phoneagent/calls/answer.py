@@ -17,6 +17,7 @@ from phoneagent.calls.control import NEED_TWILIO, Control, Switches
 from phoneagent.calls.live import CallAnswered, Feed
 from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Messages, Receive
 from phoneagent.calls.record import CallRecord
+from phoneagent.calls.recording import Recorder
 from phoneagent.calls.runner import CallDetails, CallRunner
 from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfer_person import person_for
@@ -72,13 +73,15 @@ class Switchboard:
         escorts: Escorts | None = None,
         messages: Messages | None = None,
         dials: Dials | None = None,
+        recorder: Recorder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tokens: StreamTokens | None = None,
     ) -> None:
         """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none.
         `region` is that of numbers without a country code. Without `purse` the service has no limit of its own, without
         `escorts` no call is transferred and no text sent, without `messages` none is taken, without `dials` none of the
-        calls is answered that we place."""
+        calls is answered that we place.
+        Without `recorder` none is recorded."""
         self._agents = agents
         self._escorts = escorts
         self._switches = Switches(agents, escorts, messages, region)
@@ -91,6 +94,7 @@ class Switchboard:
         self._region = region
         self._clock = clock
         self._dials = dials
+        self._recorder = recorder
         self._monotonic = monotonic
         self._tokens = tokens or StreamTokens()
         self._lines: dict[str, _Line] = {}
@@ -284,6 +288,7 @@ class Switchboard:
                 control,
                 self._call_ended,
                 self._monotonic,
+                self._recorder,
             )
         answer = Connect(self._tokens.issue(call.call_sid), agent.apology, agent.language)
         line = self._lines[call.call_sid] = _Line(answer, runner)

@@ -11,11 +11,12 @@ from datetime import datetime
 from functools import partial
 
 from phoneagent.calls.control import Control
-from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, StreamOpened, ToolRan, TurnChanged
+from phoneagent.calls.live import AgentTookOver, CallEnded, CallRecorded, Feed, StreamOpened, ToolRan, TurnChanged
 from phoneagent.calls.meter import Meter
 from phoneagent.calls.music import HoldMusic, music_or_built_in
 from phoneagent.calls.ports import Engine, Leg, LiveCall, Receive, Session
 from phoneagent.calls.record import CallRecord, ToolRun
+from phoneagent.calls.recording import Recorded, Recorder, Recording
 from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
@@ -84,6 +85,7 @@ class CallRunner:
         control: Callable[[LiveCall], Control],
         ended: Callable[[CallRecord], None],
         clock: Callable[[], float],
+        recorder: Recorder | None = None,
     ) -> None:
         """Begins the session at once, so that it is ready when the stream opens.
 
@@ -114,6 +116,8 @@ class CallRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at: float | None = None  # not `timer.when()`: uvloop's have none for what is due at once
         self._music: HoldMusic | None = None
+        self._recorder = recorder
+        self._recording: Recording | None = None
         self._running: dict[str, _Running] = {}
         self._notes: dict[str, object] = {}
         self._tool_runs: list[ToolRun] = []
@@ -179,6 +183,8 @@ class CallRunner:
                 source, event = self._waiting.popleft()
                 if source is not None and source is not self._leg and source is not self._session_now:
                     continue
+                if self._recording is not None and source is self._leg:
+                    self._recording.note(event)
                 if type(event) not in _AUDIO:
                     self._note(event)
                 for command in self._bridge.receive(event, self._clock()):
@@ -201,7 +207,7 @@ class CallRunner:
         kind = type(command)
         if kind in _TO_LEG:
             if self._leg is not None:
-                self._leg.send(command)
+                self._send_to_leg(command)
                 if self._first_audio_ms is None and kind is do.PlayAudio and self._streaming_since is not None:
                     self._first_audio_ms = round((self._clock() - self._streaming_since) * 1000)
         elif kind not in _TO_SERVICE:
@@ -252,6 +258,7 @@ class CallRunner:
                 if self._streaming_since is None:
                     self._streaming_since = self._clock()
                     self._feed.tell(StreamOpened(self.details.call_id))
+                    self._record_if_wanted(self.agent)
                     self._keep_checking_cost()
                 self.control.stream_started()
             case on.StreamEnded():
@@ -267,7 +274,21 @@ class CallRunner:
 
     def _send_to_leg(self, command: Command) -> None:
         if self._leg is not None:
+            if self._recording is not None:
+                self._recording.note(command)
             self._leg.send(command)
+
+    # The recording
+
+    def _record_if_wanted(self, agent: Agent) -> None:
+        """Record what is said with this agent, or keep silence in its place."""
+        if self._recording is not None:
+            self._recording.resume() if agent.recording else self._recording.pause()
+        elif agent.recording and self._recorder is not None and self._streaming_since is not None:
+            self._recording = self._recorder.record(self.details.call_id, self.details.began, self._recorded)
+
+    def _recorded(self, recorded: Recorded) -> None:
+        self._feed.tell(CallRecorded(self.details.call_id, recorded))
 
     # What it costs
 
@@ -305,6 +326,7 @@ class CallRunner:
     def _took_over_by(self, agent: Agent) -> None:
         if agent.name != ([self.details.agent.name, *self._took_over])[-1]:
             self._took_over.append(agent.name)
+            self._record_if_wanted(agent)
             log.info("another agent took over", extra={"call_id": self.details.call_id, "agent": agent.name})
             self._feed.tell(AgentTookOver(self.details.call_id, agent.name))
 
@@ -343,6 +365,8 @@ class CallRunner:
             self._music.stop()
         if self._leg is not None:
             self._leg.close()
+        if self._recording is not None:
+            self._recording.end()
         if self._cost_timer is not None:
             self._cost_timer.cancel()
         self._meter.stop(self._clock())

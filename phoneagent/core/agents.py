@@ -254,6 +254,7 @@ class Agent:
     outbound: Outbound = Outbound()
     countries: tuple[str, ...] = ()  # ISO 3166, to which it may transfer, text and call; () for those of its numbers
     hold_music: str | None = None  # a WAV file; None for the built-in one
+    recording: bool = False
     barge_in: BargeIn = BargeIn()
     idle: Idle | None = Idle()
     limits: Limits = Limits()

@@ -1,7 +1,9 @@
 """What is left of a call to listen to."""
 
 import asyncio
+import errno
 import hashlib
+import json
 import logging
 import random
 import resource
@@ -19,23 +21,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phoneagent.app import Service
 from phoneagent.calls import recording
-from phoneagent.calls.ports import Leg, Receive
+from phoneagent.calls.live import CallRecorded
 from phoneagent.calls.recording import Recorded, Recorder, Recording, seal
-from phoneagent.calls.runner import CallRunner
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.simulate.fake_call import FakeCall
+from phoneagent.simulate.fake_twilio import NoAnswer
 from phoneagent.simulate.network import Network
-from phoneagent.simulate.realtime_events import Speech, caller_turn_ended, response
+from phoneagent.simulate.realtime_events import Speech, ToolCall, caller_turn_ended, response
 from phoneagent.simulate.script import Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
-from tests.calls.service import NUMBER, phone_of, serving, write_agent
+from tests.calls.service import NUMBER, WITHIN_S, phone_of, serving, write_agent
+from tests.calls.telephony import COLD, HUMAN, TRANSFER, scene
 from tests.house.tree import ROOT
 
 BEGAN = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
 RATE = 8000
 BARGE_INS = 4
+RECORDED = "greeting: none\nidle: none\nrecording: on"
 Samples = np.ndarray[Any, np.dtype[np.int16]]
 
 
@@ -91,7 +96,7 @@ async def test_the_file_can_be_played_while_the_call_lasts(tmp_path: Path):
     lengths = []
     for _ in range(8):
         await speak(tape, 1.5)
-        lengths.append(len(listen(tmp_path / "2026/11/21/CA1.wav")[0]) / RATE)
+        lengths.append(len(listen(tmp_path / "2026/11/21/CA1.part.wav")[0]) / RATE)
     recorded = await tape.end()
     await recorder.close()
     assert lengths == sorted(lengths)
@@ -134,10 +139,8 @@ asyncio.Runner(loop_factory=VirtualTimeLoop).run(main())
 def test_what_a_killed_process_leaves_can_be_played(tmp_path: Path):
     run = subprocess.run([sys.executable, "-c", KILLED, tmp_path, "31.7"], cwd=ROOT, check=False)
     assert run.returncode == -signal.SIGKILL
-    path = tmp_path / "2026/11/21/CA1.wav"
-    caller, _ = listen(path)
+    caller, _ = listen(tmp_path / "2026/11/21/CA1.part.wav")
     assert np.count_nonzero(caller) == len(caller) >= 26 * RATE
-    assert seal(path, tmp_path).duration_s == len(caller) / RATE
 
 
 @pytest.mark.virtual_time
@@ -173,6 +176,55 @@ async def test_a_recording_is_brought_into_its_format_when_the_call_is_over(tmp_
     assert np.abs(agent).max() <= 100
 
 
+def left_over(folder: Path, seconds: int) -> Path:
+    """What a killed process has left."""
+    path = folder / "CA1.part.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, RATE, 0, "NONE", "not compressed"))
+        file.writeframes(random.Random(1).randbytes(4 * seconds * RATE))
+    return path
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "opus"])
+async def test_what_a_killed_process_left_is_finished_by_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, format: recording.Format
+):
+    caplog.set_level(logging.INFO)
+    left_over(tmp_path, 2)
+    recorder = Recorder(tmp_path, format)
+    recorder.start()
+    await until(lambda: [path.name for path in tmp_path.iterdir()] == [f"CA1.{format}"])
+    await recorder.close()
+    [line] = caplog.records
+    digest = hashlib.sha256((tmp_path / f"CA1.{format}").read_bytes()).hexdigest()
+    assert line.message == "call recorded"
+    assert {"call_id": "CA1", "file": f"CA1.{format}", "seconds": 2.0, "sha256": digest}.items() <= vars(line).items()
+
+
+@pytest.mark.virtual_time
+async def test_what_another_process_still_records_is_left_to_it(tmp_path: Path):
+    recorder, other = virtual(tmp_path, "flac"), virtual(tmp_path, "flac")
+    tape = recorder.record("CA1", BEGAN)
+    await speak(tape, 3)
+    other.start()
+    await asyncio.sleep(1)
+    await other.close()
+    assert [path.name for path in (tmp_path / "2026/11/21").iterdir()] == ["CA1.part.wav"]
+    recorded = await tape.end()
+    await recorder.close()
+    assert recorded is not None
+    assert recorded.name == "2026/11/21/CA1.flac"
+
+
+@pytest.mark.virtual_time
+async def test_recordings_that_are_not_over_end_with_the_recorder(tmp_path: Path):
+    finished: list[Recorded] = []
+    recorder = virtual(tmp_path)
+    await speak(recorder.record("CA1", BEGAN, finished.append), 3)
+    await recorder.close()
+    assert [(one.name, one.duration_s) for one in finished] == [("2026/11/21/CA1.wav", 3.0)]
+
+
 # What goes wrong
 
 
@@ -204,10 +256,7 @@ async def test_a_full_disk_costs_the_recording_only(tmp_path: Path, caplog: pyte
 @pytest.mark.parametrize("format", ["flac", "opus"])
 def test_without_room_for_another_file_the_recording_stays_as_it_is(tmp_path: Path, format: recording.Format):
     pytest.importorskip("soundfile")
-    path = tmp_path / "CA1.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((2, 2, RATE, 0, "NONE", "not compressed"))
-        file.writeframes(random.Random(1).randbytes(4 * 20 * RATE))
+    path = left_over(tmp_path, 20)
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, unlimited[1]))
     try:
@@ -223,7 +272,7 @@ def test_without_room_for_another_file_the_recording_stays_as_it_is(tmp_path: Pa
 async def test_what_can_not_be_converted_is_still_a_recording(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    def full(wav: Path, format: recording.Format) -> Path:
+    def full(wav: Path, name: Path, format: recording.Format) -> Path:
         raise OSError("no room")
 
     monkeypatch.setattr(recording, "_convert", full)
@@ -266,37 +315,17 @@ async def test_a_disk_that_does_not_keep_up_fills_no_memory(
 # Whole calls
 
 
-class RecordedLeg:
-    """A leg of which all that is sent is noted."""
-
-    def __init__(self, leg: Leg, tape: Recording) -> None:
-        self._leg, self._tape = leg, tape
-
-    def send(self, command: do.Command) -> None:
-        self._tape.note(command)
-        self._leg.send(command)
-
-    def close(self) -> None:
-        self._leg.close()
+def recordings(service: Service) -> asyncio.Queue[CallRecorded]:
+    """The recordings that are finished from now on."""
+    queue: asyncio.Queue[CallRecorded] = asyncio.Queue()
+    service.feed.watch(lambda news: queue.put_nowait(news) if isinstance(news, CallRecorded) else None)
+    return queue
 
 
-def record_every_call(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
-    tapes: list[Recording] = []
-    attach = CallRunner.attach
-
-    def attach_recorded(runner: CallRunner, leg: Leg) -> Receive:
-        tape = recorder.record(runner.details.call_id, runner.details.began)
-        tapes.append(tape)
-        receive = attach(runner, RecordedLeg(leg, tape))
-
-        def note_and_receive(event: on.Event) -> None:
-            tape.note(event)
-            receive(event)
-
-        return note_and_receive
-
-    monkeypatch.setattr(CallRunner, "attach", attach_recorded)
-    return tapes
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():  # noqa: ASYNC110 -- files tell nobody
+            await asyncio.sleep(0.01)
 
 
 def lag_ms(one: Samples, other: Samples) -> float:
@@ -332,19 +361,19 @@ async def talk(call: FakeCall, session: ScriptedSession, rng: random.Random, bar
 
 @pytest.mark.parametrize("network", [None, Network(delay_ms=15, jitter_ms=10)], ids=["loopback", "15 to 25 ms a way"])
 async def test_the_recording_agrees_with_the_phones_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None], network: Network | None
+    tmp_path: Path, figure: Callable[[str], None], network: Network | None
 ):
-    write_agent(tmp_path)
-    recorder = Recorder(tmp_path / "recordings")
-    tapes = record_every_call(recorder, monkeypatch)
+    write_agent(tmp_path, RECORDED)
     async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        finished = recordings(service)
         call = phone.dial(NUMBER, [Silence(60)], network=network, noise=1000)
         await talk(call, await model.session(0), random.Random(3), BARGE_INS)
         record = await call.ended()
-        recorded = await tapes[0].end()
-    await recorder.close()
+        news = await asyncio.wait_for(finished.get(), WITHIN_S)
+    recorded = news.recorded
 
-    assert recorded is not None
+    assert news.call_id == record.call_sid
+    assert recorded.path.is_relative_to(tmp_path / "data/recordings")
     assert recorded.problem is None
     assert len(record.line.clears) == BARGE_INS
     record.save_recording(tmp_path / "phone.wav")
@@ -368,3 +397,71 @@ def no_interrupted_sample(ours: Samples, theirs: Samples) -> bool:
     ends = [*sounding[:-1][np.diff(sounding) > 400], sounding[-1]]
     played = theirs.astype("<i2").tobytes()
     return all(ours[end - 20 : end + 1].astype("<i2").tobytes() in played for end in ends)
+
+
+async def test_nothing_is_recorded_unless_the_agent_is_to_be(tmp_path: Path):
+    write_agent(tmp_path)
+    async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        call = phone.dial(NUMBER, [Silence(60)])
+        await talk(call, await model.session(0), random.Random(3), 0)
+        await call.ended()
+    assert not (tmp_path / "data/recordings").exists()
+
+
+async def test_a_call_goes_on_without_its_recording_when_the_disk_is_full(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    def full(file: object, samples: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recording._WavFile, "write", full)
+    write_agent(tmp_path, RECORDED)
+    async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        call = phone.dial(NUMBER, [Silence(60)])
+        await talk(call, await model.session(0), random.Random(3), 1)
+        record = await call.ended()
+    assert len(record.line.clears) == 1
+    assert record.agent_turns
+    [given_up] = [line for line in caplog.records if line.message == "recording given up"]
+    assert "No space left" in given_up.__dict__["reason"]
+    assert not list((tmp_path / "data/recordings").rglob("*.*"))
+
+
+async def test_a_caller_who_comes_back_after_a_transfer_is_on_the_same_recording(tmp_path: Path):
+    async with scene(tmp_path, f"{COLD}\nrecording: on") as s:
+        finished = recordings(s.service)
+        s.twilio.answers(HUMAN, NoAnswer())  # for a second: its time is twenty times ours
+        caller = await s.call(Speech("One moment.", ms=400), TRANSFER)
+        await caller.until(lambda record: len(record.streams) == 2 and len(record.agent_turns) >= 2)
+        await asyncio.sleep(0.3)
+        caller.hang_up()
+        await s.record()
+        news = await asyncio.wait_for(finished.get(), WITHIN_S)
+        await asyncio.sleep(0.1)
+    assert finished.empty()
+    _, agent = listen(news.recorded.path)
+    sounding = np.flatnonzero(agent)
+    silences = np.flatnonzero(np.diff(sounding) > RATE // 2)
+    assert len(silences) == 1, "between what was said before and after"
+
+
+async def test_while_an_agent_speaks_that_is_not_recorded_there_is_silence(tmp_path: Path):
+    write_agent(tmp_path, f"{RECORDED}\nhandoff: [grace]", "ada")
+    write_agent(tmp_path, "numbers: []\ngreeting: none\nhandoff: [ada]", "grace")
+    async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
+        finished = recordings(service)
+        call = phone.dial(NUMBER, [Silence(60)], noise=1000)
+        session = await model.session(0)
+        await session.received("session.update")
+        await call.until(lambda record: bool(record.streams and record.line.frames_sent))
+        await asyncio.sleep(1)
+        session.emit(*response(ToolCall("hand_over", json.dumps({"to": "grace", "reason": "She knows."}))))
+        await session.received("session.update")
+        await asyncio.sleep(1)
+        call.hang_up()
+        await call.ended()
+        news = await asyncio.wait_for(finished.get(), WITHIN_S)
+    caller, _ = listen(news.recorded.path)
+    half = RATE // 2
+    assert np.count_nonzero(caller[:half])
+    assert not np.count_nonzero(caller[-half:])
