@@ -15,7 +15,7 @@ from phoneagent.calls.live import Feed
 from phoneagent.calls.spending import Purse
 from phoneagent.core.agents import Agent, Destination, Limits
 from phoneagent.simulate.fake_twilio import Busy, Person
-from phoneagent.simulate.realtime_events import Speech, response
+from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from phoneagent.simulate.script import HangUp, Silence
 from phoneagent.tools import Toolbox
 from phoneagent.twilio.webhook import IncomingCall, Refuse
@@ -160,3 +160,13 @@ async def test_whom_nobody_answers_then_is_said_goodbye_to(tmp_path: Path):
         record = await s.record()
     assert company(caller) == [("stream",), ("ringing",), ("stream",)]
     assert (record.outcome, record.reason) == ("cost_limit", "limits.call_usd")
+
+
+async def test_who_is_said_goodbye_to_already_is_not_transferred(tmp_path: Path):
+    front = COLD.replace("[transfer_call]", "[transfer_call, end_call]")
+    async with scene(tmp_path, limits("call_usd: 0.0150, over_limit: {transfer: reception}", front)) as s:
+        caller = await s.call(TALK, ToolCall("end_call"))
+        await caller.ended()
+        record = await s.record()
+        assert not s.twilio.calls_to(HUMAN)
+    assert record.outcome == "agent_hung_up"

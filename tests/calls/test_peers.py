@@ -20,7 +20,7 @@ from phoneagent.calls.runner import CallDetails, CallRunner
 from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, Destination, Filler, Limits, ToolPolicy, ToolSpec
+from phoneagent.core.agents import Agent, Filler, Limits, ToolPolicy, ToolSpec
 from phoneagent.core.costs import Cost, Usage
 from phoneagent.core.dials import Dial
 from phoneagent.core.errors import Problem
@@ -329,18 +329,6 @@ async def test_a_call_in_which_nothing_happens_uses_up_its_money_too():
     assert [type(command) for command in phone.session.sent] == [do.RequestResponse]
     await asyncio.sleep(15)
     assert (phone.records[0].outcome, phone.records[0].reason) == ("cost_limit", "limits.call_usd")
-
-
-async def test_an_agent_that_hangs_up_already_is_not_made_to_transfer():
-    destination = {"reception": Destination("+15550111")}
-    limits = Limits(call_usd=Decimal("0.03"), over_limit="reception")
-    phone = OnePhone(replace(ADA, tools=("end_call",), transfer=destination, limits=limits))
-    phone.session.receive(on.ResponseStarted("r1"))
-    phone.session.receive(on.AgentAudio("r1", "a1", AUDIO, 20))
-    phone.session.receive(on.ToolCalled("r1", "t1", "end_call", "{}"))
-    phone.session.receive(on.ResponseEnded("r1", "completed", usage=Usage(text_out=1000)))
-    await asyncio.sleep(5)
-    assert phone.records[0].outcome == "agent_hung_up"
 
 
 async def test_a_caller_who_is_out_of_the_stream_pays_for_the_line_alone():
