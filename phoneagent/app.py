@@ -22,9 +22,12 @@ from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.live import Feed
 from phoneagent.calls.music import music_or_built_in
 from phoneagent.calls.outbound import Dialer
+from phoneagent.calls.recording import Recorder
+from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
+from phoneagent.core.spending import Ledger
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.settings import Settings, SettingsError
@@ -151,6 +154,8 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         price_list = prices.load(settings.prices)
         store = await open_records(settings)
         stack.push_async_callback(store.close)
+        recorder = Recorder(settings.data.absolute() / "recordings", settings.recording_format)
+        stack.push_async_callback(recorder.close)
         stack.push_async_callback(agents.toolbox.close)
         try:
             await agents.toolbox.start()
@@ -166,6 +171,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
         guard, drain = guard_for(public_url, tokens), Drain()
         feed = Feed()
+        purse = Purse(Ledger(), settings.day_usd)
         escorts = dialer = None
         if (twilio := twilio_api(settings)) is not None:
             stack.callback(twilio.close)
@@ -175,6 +181,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
                 store.dials,
                 agents.directory,
                 public_url,
+                purse=purse,
                 region=settings.region,
                 calls_per_second=settings.calls_per_second,
                 resting=lambda: drain.begun,
@@ -186,11 +193,13 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             feed,
             price_list if tokens else price_list.without_telephone(),
             max_calls=settings.max_calls,
+            purse=purse,
             clock=lambda: datetime.now(UTC),
             region=settings.region,
             escorts=escorts,
             messages=store.messages,
             dials=dialer,
+            recorder=recorder,
         )
         if dialer is not None:  # before the first callback can come, and until after the last
             stack.push_async_callback(dialer.close)
@@ -208,6 +217,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         )
         for work in (agents.directory.watch(), agents.keep_ready()):
             stack.callback(asyncio.create_task(work).cancel)
+        recorder.start()
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
         switchboard.warn_of_useless_tools()

@@ -6,6 +6,7 @@ Each takes the text of a variable, and raises ValueError with what completes the
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,6 +50,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(value)
 
     return parse
+
+
+def dollars(value: str) -> Decimal:
+    """An amount of money, in US dollars."""
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not (amount.is_finite() and 0 < amount <= 1_000_000):
+        raise ValueError("must be an amount in US dollars above 0, such as 50 or 12.50")
+    return amount
 
 
 def seconds(value: str) -> float:

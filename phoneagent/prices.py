@@ -1,88 +1,150 @@
-"""What models and telephone minutes cost: `prices.toml`, and a file of the user's own over it."""
+"""What models and telephone services cost: `prices.toml`, and a file of the user's own over it."""
 
 from __future__ import annotations
 
-import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from phoneagent.core.costs import Price
+from phoneagent.core.costs import Price, Rate, Service
 
 BUILT_IN = Path(__file__).with_name("prices.toml")
+LOCAL = "local"  # the price of the embedded engine, whatever model an agent names
 
-_AMOUNTS = frozenset(f.name for f in fields(Price))
-_TABLES = frozenset({"models", "telephone"})
+_SOURCED = ("as_of", "source")
+_TABLES = ("models", "transcription", "telephone")
+_SERVICES = get_args(Service)
+_SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 class PricesError(ValueError):
-    """A price file that cannot be used; says the file, the entry and what is wrong with it."""
+    """A price file that cannot be used; says the file, the line, the entry and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in US dollars: of models by name, and of telephone services per started minute."""
+    """Prices in US dollars: of models that talk and of those that transcribe, by name, and of telephone services."""
 
     models: Mapping[str, Price]
-    telephone: Mapping[str, Decimal]
+    transcription: Mapping[str, Price]
+    telephone: Mapping[Service, Rate]
+
+    @property
+    def as_of(self) -> date:
+        """When the oldest of them was read."""
+        models = [price.as_of for price in (*self.models.values(), *self.transcription.values())]
+        return min(models + [rate.as_of for rate in self.telephone.values()])
 
     def without_telephone(self) -> Prices:
         """The same for calls that no carrier bills."""
         return replace(self, telephone={})
 
-    def telephone_minutes(self, seconds: float) -> Decimal:
-        """What Twilio bills for a call of this length with a media stream; each started minute counts."""
-        return math.ceil(seconds / 60) * sum(self.telephone.values(), Decimal(0))
+
+def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
+    """The price of a model, or of what it is a snapshot of (gpt-realtime-2025-08-28); None if there is none."""
+    return prices.get(model) or prices.get(_SNAPSHOT.sub("", model))
 
 
 def load(override: Path | None = None) -> Prices:
     """The built-in prices; an entry of the file `override` replaces the built-in one. Raises PricesError."""
     models: dict[str, Price] = {}
-    telephone: dict[str, Decimal] = {}
+    transcription: dict[str, Price] = {}
+    telephone: dict[Service, Rate] = {}
     for path in (BUILT_IN, override):
         if path is None:
             continue
-        tables = _read(path)
-        models |= {name: _price(entry, path, name) for name, entry in tables.get("models", {}).items()}
-        telephone |= {
-            name: _price(entry, path, name, frozenset({"minute"})).minute
-            for name, entry in tables.get("telephone", {}).items()
-        }
-    return Prices(models, telephone)
+        file = _File.read(path)
+        models |= {name: file.price("models", name) for name in file.names("models")}
+        transcription |= {name: file.price("transcription", name) for name in file.names("transcription")}
+        telephone |= {_service(file, name): file.rate("telephone", name) for name in file.names("telephone")}
+    return Prices(models, transcription, telephone)
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PricesError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8, not TOML
-        raise PricesError(f"{path} is not TOML: {error}") from error
-    for name, table in tables.items():
-        if name not in _TABLES or not isinstance(table, dict):
-            raise PricesError(f"{path}: {name} is not a table of prices; use [models.<name>] or [telephone.<name>]")
-    return tables
+def _service(file: _File, name: str) -> Service:
+    for service in _SERVICES:
+        if name == service:
+            return service  # type: ignore[no-any-return]
+    raise file.error(("telephone", name), f"is not one of telephone.{', '.join(_SERVICES)}")
 
 
-def _price(entry: object, path: Path, name: str, amounts: frozenset[str] = _AMOUNTS) -> Price:
-    if not isinstance(entry, dict):
-        raise PricesError(f"{path}: {name} must be a table of prices")
-    if unknown := sorted(entry.keys() - amounts - {"date", "source"}):
-        raise PricesError(f"{path}: {name}.{unknown[0]} is not one of {', '.join(sorted(amounts))}, date, source")
-    if not isinstance(entry.get("date"), date) or not isinstance(entry.get("source"), str):
-        raise PricesError(f"{path}: {name} needs a date (2026-11-01) and a source, so that it can be checked again")
-    return Price(**{key: _amount(value, path, name, key) for key, value in entry.items() if key in amounts})
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    text: str
+    tables: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> _File:
+        """The file, if it holds the tables that there are. Raises PricesError."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            file = cls(path, text, _parsed(text))
+        except OSError as error:
+            raise PricesError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:  # not UTF-8, not TOML
+            raise PricesError(f"{path} is not TOML: {error}") from error
+        for name, table in file.tables.items():
+            if name not in _TABLES or not isinstance(table, dict):
+                raise file.error(
+                    (name,),
+                    "is not a table of prices; use [models.<name>], [transcription.<name>] or [telephone.<name>]",
+                )
+        return file
+
+    def names(self, table: str) -> list[str]:
+        return list(self.tables.get(table, {}))
+
+    def price(self, table: str, name: str) -> Price:
+        return Price(**self._entry(table, name, [f.name for f in fields(Price)]))
+
+    def rate(self, table: str, name: str) -> Rate:
+        return Rate(**self._entry(table, name, [f.name for f in fields(Rate)]))
+
+    def error(self, where: tuple[str, ...], reason: str) -> PricesError:
+        return PricesError(f"{self.path}:{self._line(where)}: {'.'.join(where)} {reason}")
+
+    def _entry(self, table: str, name: str, keys: list[str]) -> dict[str, Any]:
+        where, entry = (table, name), self.tables[table][name]
+        if not isinstance(entry, dict):
+            raise self.error(where, "must be a table of prices")
+        for key in entry:
+            if key not in keys:
+                raise self.error((*where, key), f"is not one of {', '.join(keys)}")
+        if type(entry.get("as_of")) is not date or not isinstance(entry.get("source"), str) or not entry["source"]:
+            raise self.error(where, "needs as_of = 2026-11-01 and a source, so that it can be checked again")
+        amounts = {key: self._amount((*where, key), value) for key, value in entry.items() if key not in _SOURCED}
+        if not amounts:
+            raise self.error(where, f"has no price: set {', '.join(key for key in keys if key not in _SOURCED)}")
+        return amounts | {key: entry[key] for key in _SOURCED}
+
+    def _amount(self, where: tuple[str, ...], value: object) -> Decimal:
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not amount.is_finite() or amount < 0:
+            raise self.error(where, f'must be an amount in US dollars such as "0.40", got {value!s:.40}')
+        return amount
+
+    def _line(self, where: tuple[str, ...]) -> int:
+        """The line in which something is said: the first at whose end it is there, in whichever way of TOML."""
+        lines = self.text.splitlines(keepends=True)
+        for count in range(1, len(lines)):
+            try:
+                found: Any = _parsed("".join(lines[:count]))
+            except tomllib.TOMLDecodeError:
+                continue  # within a value of several lines
+            for key in where:
+                found = found.get(key) if isinstance(found, dict) else None
+            if found is not None:
+                return count
+        return len(lines)
 
 
-def _amount(value: object, path: Path, name: str, key: str) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
-        raise PricesError(f'{path}: {name}.{key} must be an amount in US dollars such as "0.40", got {value!r}')
-    return amount
+def _parsed(text: str) -> dict[str, Any]:
+    return tomllib.loads(text, parse_float=Decimal)

@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -151,6 +152,12 @@ class Settings:
         shown="SQLite in `PHONEAGENT_DATA`",
     )
     data: Path = _setting("PHONEAGENT_DATA", parsers.path, "Folder for what calls leave behind.", Path("data"))
+    recording_format: Literal["wav", "flac", "opus"] = _setting(
+        "PHONEAGENT_RECORDING_FORMAT",
+        parsers.one_of("wav", "flac", "opus"),
+        "Form of the recordings, for agents with `recording: on`: `wav`, `flac` or `opus`.",
+        "wav",
+    )
     log: Literal["human", "json"] | None = _setting(
         "PHONEAGENT_LOG",
         parsers.one_of("human", "json"),
@@ -165,6 +172,12 @@ class Settings:
     )
     prices: Path | None = _setting(
         "PHONEAGENT_PRICES", parsers.path, "File with prices of your own, in the form of `phoneagent/prices.toml`."
+    )
+    day_usd: Decimal | None = _setting(
+        "PHONEAGENT_DAY_USD",
+        parsers.dollars,
+        "US dollars that all calls of a day (UTC) may cost together.",
+        shown="no limit",
     )
     # the embedded engine
     llm_url: str | None = _setting(

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,12 @@ def test_a_misspelt_variable_is_told_and_somebody_elses_is_not() -> None:
         "PHONEAGENT_TWILIO_ACCOUNT_SID is not a setting; did you mean TWILIO_ACCOUNT_SID?"
     ]
     load({"PHONEAGENT_SOMETHING_ELSE": "1", "HOME": "/root"}, None)
+
+
+def test_the_money_of_a_day_is_an_amount() -> None:
+    assert load({"PHONEAGENT_DAY_USD": "12.50"}, None).day_usd == Decimal("12.50")
+    assert load({}, None).day_usd is None
+    for text in ("0", "-1", "nan", "inf", "1,50", "$5"):
+        assert problems({"PHONEAGENT_DAY_USD": text}) == [
+            f"PHONEAGENT_DAY_USD must be an amount in US dollars above 0, such as 50 or 12.50, got {text!r}"
+        ]

@@ -32,6 +32,7 @@ from phoneagent.agents.values import (
     Keys,
     MaxOutputTokens,
     Off,
+    OnOff,
     OwnNumber,
     Text,
     Transcription,
@@ -97,6 +98,8 @@ class FrontMatter(Keys):
     outbound: OutboundKeys = OutboundKeys()
     hold_music: HoldMusic | None = None
     """A WAV file, its path from where the folder of agents is."""
+    recording: OnOff = _DEFAULT.recording
+    """Whether what is said while this agent speaks with the caller is recorded: on or off."""
 
     greeting: Greeting = _DEFAULT.greeting
     """The agent's first words; none to wait for the caller."""
@@ -161,6 +164,15 @@ class FrontMatter(Keys):
         _refuse({name: to.number for name, to in value.items()}, info)
         return value
 
+    @field_validator("limits")
+    @classmethod
+    def _somebody_takes_over(cls, value: Limits, info: ValidationInfo) -> Limits:
+        people = info.data.get("transfer")
+        if value.over_limit is not None and people is not None and value.over_limit not in people:
+            reason = f"must be one of the names in transfer, got {value.over_limit!r}"
+            raise _errors({("over_limit", "transfer"): reason})
+        return value
+
     @field_validator("sms")
     @classmethod
     def _others_may_be_texted(cls, value: SmsKeys, info: ValidationInfo) -> SmsKeys:
@@ -219,6 +231,7 @@ class FrontMatter(Keys):
             outbound=self.outbound.build(),
             countries=tuple(dict.fromkeys(self.countries)),
             hold_music=self.hold_music,
+            recording=self.recording,
             barge_in=core.BargeIn(self.barge_in, self.protect_greeting),
             idle=self.idle.build(language) if self.idle else None,
             limits=self.limits.build(language),

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from phoneagent.agents.values import Keys, Spoken
+from phoneagent.agents.values import Dollars, Keys, OverLimit, Spoken
 from phoneagent.core import agents as core
 from phoneagent.core.agents import Agent, Line
 
@@ -67,7 +67,7 @@ class Idle(Keys):
 
 
 class Limits(Keys):
-    """How long a call may last."""
+    """How long a call may last, and what it may cost."""
 
     max_minutes: float = Field(default=_DEFAULT.limits.max_minutes, gt=0, le=60)
     """Minutes from the answer to the hang-up."""
@@ -77,6 +77,14 @@ class Limits(Keys):
     """What it then says."""
     goodbye: Spoken = _DEFAULT.limits.goodbye
     """What it says at the end."""
+    call_usd: Dollars | None = None
+    """US dollars that a call may cost."""
+    day_usd: Dollars | None = None
+    """US dollars that the agent's calls of a day (UTC) may cost together."""
+    number_day_usd: Dollars | None = None
+    """US dollars that those of a day may cost on one of its numbers."""
+    over_limit: OverLimit = None
+    """What happens when one of these is used up: goodbye, or a transfer."""
 
     def build(self, language: str) -> core.Limits:
         return core.Limits(
@@ -84,6 +92,10 @@ class Limits(Keys):
             warn_s=self.warn_s,
             warning=said(self, "warning", language),
             goodbye=said(self, "goodbye", language),
+            call_usd=self.call_usd,
+            day_usd=self.day_usd,
+            number_day_usd=self.number_day_usd,
+            over_limit=self.over_limit,
         )
 
 

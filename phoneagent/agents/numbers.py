@@ -79,6 +79,14 @@ def country_of(number: str) -> str | None:
     return "US" if unused and _FICTIONAL.fullmatch(number) else None
 
 
+def toll_free(number: str) -> bool:
+    """Whether who calls this E.164 number pays nothing for it; False for what is no number."""
+    try:
+        return phonenumbers.number_type(phonenumbers.parse(number)) == PhoneNumberType.TOLL_FREE
+    except NumberParseException:
+        return False
+
+
 def allowed_countries(agent: Agent, region: str | None = None) -> tuple[str, ...]:
     """To which countries an agent may transfer, text and call.
 

@@ -5,6 +5,7 @@ Each form is read by one function, so that an error speaks of the form that was 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -109,6 +110,12 @@ def _barge_in(value: Any) -> int | None:
     return 0 if value == "always" else None
 
 
+def _on_off(value: Any) -> bool:
+    if value not in ("on", "off") and not isinstance(value, bool):
+        raise ValueError(f"must be on or off, got {value!r}")
+    return value in ("on", True)
+
+
 def _truncation(value: Any) -> str | float:
     if value in ("auto", "disabled"):
         return str(value)
@@ -145,6 +152,26 @@ class TranscriptionKeys(Keys):
         return value
 
 
+def _dollars(value: Any) -> Decimal:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= 1_000_000:  # NaN fails this too
+        raise ValueError(f"must be an amount in US dollars above 0, such as 1.50, got {value!r}")
+    return Decimal(str(value))
+
+
+class _TransferTo(Keys):
+    transfer: str = Field(min_length=1)
+    """To whom: one of the names in transfer."""
+
+
+def _over_limit(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return _TransferTo.model_validate(value).transfer
+    if value != "goodbye":
+        raise ValueError(f"must be goodbye or {{transfer: a name}}, got {value!r}")
+    return None
+
+
 def _transcription(value: Any) -> TranscriptionKeys:
     if off_as_none(value) is None:
         return TranscriptionKeys(model=None)
@@ -164,6 +191,11 @@ Greeting = Annotated[
     PlainValidator(_greeting, json_schema_input_type=str | Instruction),
     PlainSerializer(lambda line: line.text if line else "none"),
 ]
+OnOff = Annotated[
+    bool,
+    PlainValidator(_on_off, json_schema_input_type=Literal["on", "off"] | bool),
+    PlainSerializer(lambda on: "on" if on else "off"),
+]
 OwnNumber = Annotated[str, PlainValidator(_own_number, json_schema_input_type=str | int)]
 Voice = Annotated[str, PlainValidator(_voice, json_schema_input_type=models.Voice | _CustomVoice)]
 BargeIn = Annotated[
@@ -181,6 +213,15 @@ MaxOutputTokens = Annotated[
     int | None,
     PlainValidator(_max_output_tokens, json_schema_input_type=Literal["inf"] | Annotated[int, Field(ge=1, le=4096)]),
     PlainSerializer(lambda tokens: tokens or "inf"),
+]
+Dollars = Annotated[
+    Decimal,
+    PlainValidator(_dollars, json_schema_input_type=Annotated[float, Field(gt=0, le=1_000_000)]),
+]
+OverLimit = Annotated[
+    str | None,
+    PlainValidator(_over_limit, json_schema_input_type=Literal["goodbye"] | _TransferTo),
+    PlainSerializer(lambda name: {"transfer": name} if name else "goodbye"),
 ]
 Transcription = Annotated[
     TranscriptionKeys, PlainValidator(_transcription, json_schema_input_type=str | TranscriptionKeys)

@@ -11,13 +11,18 @@ from datetime import datetime
 
 from phoneagent import telemetry
 from phoneagent.agents.directory import AgentDirectory
+from phoneagent.agents.numbers import toll_free
 from phoneagent.agents.prompt import call_values, render
 from phoneagent.calls.control import NEED_TWILIO, Control, Switches
 from phoneagent.calls.live import CallAnswered, Feed
 from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Messages, Receive
 from phoneagent.calls.record import CallRecord
+from phoneagent.calls.recording import Recorder
 from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.calls.spending import Purse
+from phoneagent.calls.transfer_person import person_for
 from phoneagent.calls.transfers import Escorts, PersonAsks, PersonNews
+from phoneagent.core import costs
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.events import CallerGone, HangUpRequested, MachineAnswered
 from phoneagent.core.transfer import Event
@@ -27,7 +32,7 @@ from phoneagent.tools.builtin import BUILTIN
 from phoneagent.twilio.documents import Document
 from phoneagent.twilio.rest import FINAL
 from phoneagent.twilio.tokens import StreamTokens
-from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall, Refuse
+from phoneagent.twilio.webhook import Answer, Connect, Ending, Forward, IncomingCall, Refuse
 from phoneagent.twilio.wire import StreamOpening
 
 log = logging.getLogger(__name__)
@@ -62,17 +67,21 @@ class Switchboard:
         prices: Prices,
         *,
         max_calls: int,
+        purse: Purse | None = None,
         clock: Callable[[], datetime],
         region: str | None = None,
         escorts: Escorts | None = None,
         messages: Messages | None = None,
         dials: Dials | None = None,
+        recorder: Recorder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tokens: StreamTokens | None = None,
     ) -> None:
         """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none.
-        `region` is that of numbers without a country code. Without `escorts` no call is transferred and no text sent,
-        without `messages` none is taken, without `dials` none of the calls is answered that we place."""
+        `region` is that of numbers without a country code. Without `purse` the service has no limit of its own, without
+        `escorts` no call is transferred and no text sent, without `messages` none is taken, without `dials` none of the
+        calls is answered that we place.
+        Without `recorder` none is recorded."""
         self._agents = agents
         self._escorts = escorts
         self._switches = Switches(agents, escorts, messages, region)
@@ -81,8 +90,11 @@ class Switchboard:
         self._feed = feed
         self._prices = prices
         self._max_calls = max_calls
+        self._purse = purse or Purse()
+        self._region = region
         self._clock = clock
         self._dials = dials
+        self._recorder = recorder
         self._monotonic = monotonic
         self._tokens = tokens or StreamTokens()
         self._lines: dict[str, _Line] = {}
@@ -126,7 +138,8 @@ class Switchboard:
         if nonce is None and self.live_calls >= self._max_calls:  # whom we call, there was room for
             log.warning("too many calls", extra={"call_id": call.call_sid, "live_calls": self.live_calls})
             return Refuse("busy")
-        return self._connect(call, agent, variables)
+        refusal = self._without_money(call, agent) if nonce is None else None  # whom we call, there was money for
+        return refusal or self._connect(call, agent, variables)
 
     def admit(self, opening: StreamOpening, leg: Leg) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""
@@ -219,9 +232,29 @@ class Switchboard:
             return self._agents.by_name(number.removeprefix(_BY_NAME))
         return self._agents.for_number(number)
 
+    def _without_money(self, call: IncomingCall, agent: Agent) -> Answer | None:
+        """The answer to a call of which no agent can be afforded; None if there is money for it."""
+        notice = self._purse.refusal(agent, call.number, self._clock())
+        if notice is None:
+            return None
+        to = agent.limits.over_limit
+        fields = {"call_id": call.call_sid, "agent": agent.name, "limit": notice.limit, "transferred": to}
+        log.warning("there is no money for this call", extra=fields)
+        if to is None:
+            return Refuse("busy")
+        try:
+            person = person_for(agent, to, caller=call.human, called=call.number, region=self._region)
+        except ValueError:  # which holds the number
+            log.warning("a number may not be dialled or texted; `phoneagent check` says why", extra=fields)
+            return Refuse("busy")
+        return Forward(person.number, person.caller_id, person.timeout_s, person.limit_s)
+
     def _connect(self, call: IncomingCall, agent: Agent, variables: Mapping[str, str]) -> Connect:
         now = self._clock()
-        details = CallDetails(call.call_sid, call.human, call.number, agent, now)
+        billed = [costs.line("outbound" if call.outbound else "inbound", toll_free=toll_free(call.called))]
+        if call.outbound and agent.outbound.detects:
+            billed.append("machine-detection")
+        details = CallDetails(call.call_sid, call.human, call.number, agent, now, tuple(billed))
         line: _Line
 
         def prompt(agent: Agent, tools: tuple[ToolSpec, ...]) -> str:
@@ -251,9 +284,11 @@ class Switchboard:
                 self._toolbox,
                 self._feed,
                 self._prices,
+                self._purse,
                 control,
                 self._call_ended,
                 self._monotonic,
+                self._recorder,
             )
         answer = Connect(self._tokens.issue(call.call_sid), agent.apology, agent.language)
         line = self._lines[call.call_sid] = _Line(answer, runner)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.agents.numbers import allowed_countries, dialable
 from phoneagent.calls.ports import LiveCall, Messages
 from phoneagent.calls.transfer import Escort
-from phoneagent.calls.transfer_person import Person
+from phoneagent.calls.transfer_person import Person, person_for
 from phoneagent.calls.transfers import Escorts
-from phoneagent.core.agents import Agent, Destination
+from phoneagent.core.agents import Agent
 from phoneagent.core.transfer import KEYS_PRESSED, Event, Way
 from phoneagent.store import StoreError
 from phoneagent.tools.control import ControlError
@@ -30,7 +31,6 @@ MOST_TRANSFERS = 5  # of one call, those that failed too: nobody's telephone rin
 MOST_TEXTS = 5  # sent during one call
 
 _KEYS = re.compile(r"[0-9*#A-Dw]{1,64}")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NO_TELEPHONE = "This is not possible: the service is not connected with the telephone company. Offer something else."
 
 
@@ -74,21 +74,17 @@ class Control:
             raise ControlError("There is nobody of this name to transfer the caller to.")
         if self._transfers >= MOST_TRANSFERS:
             raise ControlError("This call has been transferred too often. Offer to take a message instead.")
-        person = Person(
-            to,
-            self._dialable(destination.number),
-            self._caller_id(destination),
-            destination.timeout_s,
-            destination.max_minutes,
-            " ".join(briefing.split()),
-        )
-        escort = self._begin(destination.how, person=person)
+        escort = self._begin(destination.how, person=self._person(self._call.agent, to, " ".join(briefing.split())))
         self._transfers += 1
         try:
             return await asyncio.shield(escort.result)
         except asyncio.CancelledError:
             escort.receive(Event.GIVEN_UP)
             raise
+
+    def send_away(self, agent: Agent, to: str) -> None:
+        """Begin to transfer the caller, cold and at once, to a destination of this agent's. Raises ControlError."""
+        self._begin("cold", person=self._person(agent, to))
 
     async def send_digits(self, digits: str) -> None:
         if not _KEYS.fullmatch(digits):
@@ -163,18 +159,23 @@ class Control:
         )
         return self.escort
 
-    def _dialable(self, number: str) -> str:
-        """The number in E.164, once more at the time of its use: what is not allowed is not dialled or texted."""
+    def _person(self, agent: Agent, to: str, briefing: str = "") -> Person:
         region = self._switches.region
+        with self._only_allowed(agent):
+            return person_for(agent, to, caller=self._caller, called=self._called, region=region, briefing=briefing)
+
+    def _dialable(self, number: str) -> str:
+        """The number in E.164, once more at the time of its use: what is not allowed is not texted."""
+        agent, region = self._call.agent, self._switches.region
+        with self._only_allowed(agent):
+            return dialable(number, region=region, countries=allowed_countries(agent, region))
+
+    @contextmanager
+    def _only_allowed(self, agent: Agent) -> Iterator[None]:
         try:
-            return dialable(number, region=region, countries=allowed_countries(self._call.agent, region))
+            yield
         except ValueError as error:
             # The error itself holds the number.
-            fields = {"call_id": self._call_id, "agent": self._call.agent.name}
+            fields = {"call_id": self._call_id, "agent": agent.name}
             log.warning("a number may not be dialled or texted; `phoneagent check` says why", extra=fields)
             raise ControlError("This number can't be used.") from error
-
-    def _caller_id(self, destination: Destination) -> str:
-        """What the person sees. The carrier lets a call of its own come from our number only."""
-        may_show_caller = destination.how == "cold" and _E164.fullmatch(self._caller)
-        return self._caller if destination.caller_id == "caller" and may_show_caller else self._called

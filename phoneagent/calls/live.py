@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phoneagent.calls.record import CallRecord, ToolRun
+from phoneagent.calls.recording import Recorded
 from phoneagent.core.transcript import Turn
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,15 @@ class CallEnded:
     record: CallRecord
 
 
-News = CallAnswered | StreamOpened | TurnChanged | ToolRan | AgentTookOver | CallEnded
+@dataclass(frozen=True, slots=True)
+class CallRecorded:
+    """The recording of a call that is over is finished."""
+
+    call_id: str
+    recorded: Recorded
+
+
+News = CallAnswered | StreamOpened | TurnChanged | ToolRan | AgentTookOver | CallEnded | CallRecorded
 Watcher = Callable[[News], None]
 
 

@@ -3,42 +3,82 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from phoneagent.calls.record import Cost
 from phoneagent.core.agents import Agent
-from phoneagent.core.costs import Usage
-from phoneagent.prices import Prices
+from phoneagent.core.costs import PART_OF, Cost, Price, Service, Usage
+from phoneagent.prices import LOCAL, Prices, price_of
+
+
+@dataclass(slots=True)
+class _Use:
+    """Something of the carrier's that is used, until `ended`."""
+
+    services: tuple[Service, ...]
+    began: float
+    ended: float | None = None
 
 
 class Meter:
-    """Counts by model: another agent may speak with another one."""
+    """Counts what a call uses: the models, by their names, as another agent may speak with another one; and what the
+    carrier bills. `now` is in seconds, of any one clock that is monotonic."""
 
-    def __init__(self, prices: Prices) -> None:
+    def __init__(self, prices: Prices, engine: str = "") -> None:
+        """`engine` is the name of the call's: with the embedded one, the model that an agent names is not used."""
         self._prices = prices
+        self._is_local = engine == LOCAL
         self._spoken: defaultdict[str, Usage] = defaultdict(Usage)
         self._transcribed: defaultdict[str, Usage] = defaultdict(Usage)
+        self._uses: list[_Use] = []
+        self._running: dict[str, _Use] = {}
 
     def responded(self, agent: Agent, usage: Usage) -> None:
         """A response of the agent's model is over."""
-        self._spoken[agent.model] += usage
+        self._spoken[LOCAL if self._is_local else agent.model] += usage
 
     def transcribed(self, agent: Agent, usage: Usage) -> None:
         """Some of the caller's words were written down."""
-        self._transcribed[agent.transcription.model or ""] += usage
+        self._transcribed[LOCAL if self._is_local else agent.transcription.model or ""] += usage
+
+    def begin(self, use: str, now: float, *services: Service) -> None:
+        """Something is used from now on, for which the carrier bills these services. `use` names it, to end it by; one
+        of this name that still runs ends now."""
+        self.end(use, now)
+        self._running[use] = _Use(services, now)
+        self._uses.append(self._running[use])
+
+    def end(self, use: str, now: float) -> None:
+        """It is no longer used; nothing happens if it was not."""
+        if (running := self._running.pop(use, None)) is not None:
+            running.ended = now
+
+    def stop(self, now: float) -> None:
+        """The call is over: nothing of the carrier's is used any longer."""
+        for use in tuple(self._running):
+            self.end(use, now)
 
     @property
     def usage(self) -> Usage:
         """What the models have used that speak."""
         return sum(self._spoken.values(), Usage())
 
-    def cost(self, duration_s: float, *, models_are_free: bool) -> Cost:
-        """What it costs; a model without a price costs nothing."""
-        telephone = self._prices.telephone_minutes(duration_s)
-        if models_are_free:
-            return Cost(telephone=telephone)
-        return Cost(self._of(self._spoken), self._of(self._transcribed), telephone)
+    def cost(self, now: float) -> Cost:
+        """What the call has cost by now. What still runs counts as if it ended now: each minute that has begun."""
+        carrier: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for use in self._uses:
+            seconds = (now if use.ended is None else use.ended) - use.began
+            for service in use.services:
+                if (rate := self._prices.telephone.get(service)) is not None:
+                    carrier[PART_OF[service]] += rate.of(seconds)
+        model, unknown = _priced(self._spoken, self._prices.models)
+        transcription, also_unknown = _priced(self._transcribed, self._prices.transcription)
+        return Cost(model, transcription, **carrier, unpriced=unknown | also_unknown)
 
-    def _of(self, used: defaultdict[str, Usage]) -> Decimal:
-        prices = self._prices.models
-        return sum((prices[model].of(usage) for model, usage in used.items() if model in prices), Decimal(0))
+
+def _priced(used: Mapping[str, Usage], prices: Mapping[str, Price]) -> tuple[Decimal, frozenset[str]]:
+    """What the models cost that have a price, and those that have none."""
+    found = {model: price_of(model, prices) for model in used}
+    known = (price.of(used[model]) for model, price in found.items() if price is not None)
+    return sum(known, Decimal(0)), frozenset(model for model, price in found.items() if price is None)

@@ -18,7 +18,8 @@ from phoneagent.calls.outbound_inquiry import Inquiry
 from phoneagent.calls.outbound_ledger import Ledger
 from phoneagent.calls.outbound_pace import Pace
 from phoneagent.calls.outbound_request import DialRefusedError, DialRequest, new_dial
-from phoneagent.core.agents import Outbound
+from phoneagent.calls.spending import Purse
+from phoneagent.core.agents import Agent, Outbound
 from phoneagent.core.dials import UNANSWERED, Dial
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked, Dials, KeyReusedError, NumberInUseError
@@ -67,18 +68,21 @@ class Dialer:
         agents: AgentDirectory,
         public_url: str,
         *,
+        purse: Purse | None = None,
         region: str | None = None,
         calls_per_second: float = 1.0,
         timing: Timing = Timing(),
         resting: Callable[[], bool] = lambda: False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`public_url`: the origin that Twilio sees. `region`: the country of numbers that name none. While `resting`,
-        as when the service comes to its end, no call is begun; what waits is left to the next start."""
+        """`public_url`: the origin that Twilio sees. Without `purse` the service has no limit in money of its own.
+        `region`: the country of numbers that name none. While `resting`, as when the service comes to its end, no call
+        is begun; what waits is left to the next start."""
         self._api = api
         self._dials = dials
         self._agents = agents
         self._public_url = public_url.rstrip("/")
+        self._purse = purse or Purse()
         self._region = region
         self._timing = timing
         self._resting = resting
@@ -205,7 +209,18 @@ class Dialer:
     def _new(self, request: DialRequest) -> Dial:
         if len(self._waiting) >= MAX_WAITING:
             raise DialRefusedError("too_many", f"{MAX_WAITING} calls wait for their turn already: try again later")
-        return new_dial(request, self._agents, self._region, self._clock())
+        dial = new_dial(request, self._agents, self._region, self._clock())
+        agent = self._agents.by_name(dial.agent)
+        if agent is not None and (why := self._no_money(agent, dial.from_)) is not None:
+            raise DialRefusedError("over_limit", why)
+        return dial
+
+    def _no_money(self, agent: Agent, from_: str) -> str | None:
+        """Why a call can't be afforded; None if there is money for it."""
+        notice = self._purse.refusal(agent, from_, self._clock())
+        if notice is None:
+            return None
+        return f"{notice.limit} ({notice.usd} US dollars) is used up for today (UTC): raise it, or try again tomorrow"
 
     def _taken_up(self, dial: Dial) -> Dial:
         """A dial that is in the store, but of which we know nothing. If it waits, its turn comes, too: perhaps the
@@ -230,6 +245,9 @@ class Dialer:
             return
         if (agent := self._agents.by_name(dial.agent)) is None:
             self._ledger.move(dial_id, "failed", f"not placed: there is no agent {dial.agent!r} any more")
+            return
+        if (why := self._no_money(agent, from_)) is not None:
+            self._ledger.move(dial_id, "failed", f"not placed: {why}")
             return
         self._placing.add(dial_id)
         try:

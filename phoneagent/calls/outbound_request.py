@@ -13,7 +13,7 @@ from phoneagent.agents.numbers import EVERY_NUMBER, allowed_countries, dialable,
 from phoneagent.core.agents import Agent
 from phoneagent.core.dials import Dial
 
-Refusal = Literal["unknown_agent", "bad_from", "bad_number", "number_in_use", "key_reused", "too_many"]
+Refusal = Literal["unknown_agent", "bad_from", "bad_number", "number_in_use", "key_reused", "too_many", "over_limit"]
 
 
 class DialRefusedError(Exception):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.commands import Command
+from phoneagent.core.costs import Service
 from phoneagent.core.dials import Dial
 from phoneagent.core.events import Event
 
@@ -58,6 +59,12 @@ class LiveCall(Protocol):
 
     def receive(self, event: Event) -> None:
         """Take note of an event and do what follows from it."""
+
+    def person_came(self, *billed: Service) -> None:
+        """A person to whom the caller is transferred is on a line for which the carrier bills these services."""
+
+    def person_left(self) -> None:
+        """The person's line is over."""
 
 
 class Messages(Protocol):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
-from phoneagent.core.costs import Usage
+from phoneagent.core.costs import Cost, Usage
 from phoneagent.core.transcript import Turn
 
 if TYPE_CHECKING:
@@ -23,20 +22,6 @@ class ToolRun:
     arguments: str = field(repr=False)
     output: str = field(repr=False)
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """US dollars, by who is paid."""
-
-    model: Decimal = Decimal(0)
-    transcription: Decimal = Decimal(0)
-    telephone: Decimal = Decimal(0)
-
-    @property
-    def total(self) -> Decimal:
-        """All of it."""
-        return self.model + self.transcription + self.telephone
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,23 @@ from datetime import datetime
 from functools import partial
 
 from phoneagent.calls.control import Control
-from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, StreamOpened, ToolRan, TurnChanged
+from phoneagent.calls.live import AgentTookOver, CallEnded, CallRecorded, Feed, StreamOpened, ToolRan, TurnChanged
 from phoneagent.calls.meter import Meter
 from phoneagent.calls.music import HoldMusic, music_or_built_in
 from phoneagent.calls.ports import Engine, Leg, LiveCall, Receive, Session
 from phoneagent.calls.record import CallRecord, ToolRun
+from phoneagent.calls.recording import Recorded, Recorder, Recording
+from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.bridge import CallBridge
 from phoneagent.core.commands import NOTHING, Command, Commands
-from phoneagent.core.costs import Usage
+from phoneagent.core.costs import Cost, Service, Usage
 from phoneagent.core.events import Event
 from phoneagent.prices import Prices
 from phoneagent.tools import Call, Toolbox
+from phoneagent.tools.control import ControlError
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +37,24 @@ _TO_SERVICE = frozenset(
     {do.RunTool, do.CancelTool, do.UpdateSession, do.OpenSession, do.CloseSession}
     | {do.StartMusic, do.StopMusic, do.ReportTurn, do.EndCall}
 )
+_COST_CHECKED_EVERY_S = 10.0  # telephone minutes pass by themselves
 _CANCELLED = '{"error":"cancelled","message":"It was stopped. It may or may not have been done."}'
 _INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. It may or may not have been done."}'
 
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers."""
+    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers.
+
+    `billed` is what the carrier bills for while the caller's line is open.
+    """
 
     call_id: str
     caller: str = field(repr=False)
     called: str = field(repr=False)
     agent: Agent
     began: datetime
+    billed: tuple[Service, ...] = ("inbound-local",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,11 @@ class CallRunner:
         toolbox: Toolbox,
         feed: Feed,
         prices: Prices,
+        purse: Purse,
         control: Callable[[LiveCall], Control],
         ended: Callable[[CallRecord], None],
         clock: Callable[[], float],
+        recorder: Recorder | None = None,
     ) -> None:
         """Begins the session at once, so that it is ready when the stream opens.
 
@@ -88,7 +98,12 @@ class CallRunner:
         self._engine = engine
         self._toolbox = toolbox
         self._feed = feed
-        self._meter = Meter(prices)
+        self._meter = Meter(prices, engine.name)
+        self._meter.begin("caller's line", clock(), *details.billed)
+        self._spending = purse.open(
+            details.call_id, details.agent, details.called, details.began, lambda: self.cost_so_far
+        )
+        self._cost_timer: asyncio.TimerHandle | None = None
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -101,12 +116,15 @@ class CallRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at: float | None = None  # not `timer.when()`: uvloop's have none for what is due at once
         self._music: HoldMusic | None = None
+        self._recorder = recorder
+        self._recording: Recording | None = None
         self._running: dict[str, _Running] = {}
         self._notes: dict[str, object] = {}
         self._tool_runs: list[ToolRun] = []
         self._took_over: list[str] = []
         self._streaming_since: float | None = None
         self._first_audio_ms: int | None = None
+        self._spending.begin()
         self._open_session(details.agent)
 
     @property
@@ -120,9 +138,22 @@ class CallRunner:
         return self._bridge.agent
 
     @property
+    def cost_so_far(self) -> Cost:
+        """What the call has cost by now."""
+        return self._meter.cost(self._clock())
+
+    @property
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
         return self._leg is not None
+
+    def person_came(self, *billed: Service) -> None:
+        """A person to whom the caller is transferred is on a line for which the carrier bills these services."""
+        self._meter.begin("person's line", self._clock(), *billed)
+
+    def person_left(self) -> None:
+        """The person's line is over."""
+        self._meter.end("person's line", self._clock())
 
     def attach(self, leg: Leg) -> Receive:
         """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
@@ -152,6 +183,8 @@ class CallRunner:
                 source, event = self._waiting.popleft()
                 if source is not None and source is not self._leg and source is not self._session_now:
                     continue
+                if self._recording is not None and source is self._leg:
+                    self._recording.note(event)
                 if type(event) not in _AUDIO:
                     self._note(event)
                 for command in self._bridge.receive(event, self._clock()):
@@ -174,7 +207,7 @@ class CallRunner:
         kind = type(command)
         if kind in _TO_LEG:
             if self._leg is not None:
-                self._leg.send(command)
+                self._send_to_leg(command)
                 if self._first_audio_ms is None and kind is do.PlayAudio and self._streaming_since is not None:
                     self._first_audio_ms = round((self._clock() - self._streaming_since) * 1000)
         elif kind not in _TO_SERVICE:
@@ -216,15 +249,21 @@ class CallRunner:
         match event:
             case on.ResponseEnded(usage=Usage() as usage):
                 self._meter.responded(self.agent, usage)
+                self._check_cost()
             case on.CallerTranscript(usage=Usage() as usage):
                 self._meter.transcribed(self.agent, usage)
+                self._check_cost()
             case on.StreamStarted():
+                self._meter.begin("stream", self._clock(), "media-streams")
                 if self._streaming_since is None:
                     self._streaming_since = self._clock()
                     self._feed.tell(StreamOpened(self.details.call_id))
+                    self._record_if_wanted(self.agent)
+                    self._keep_checking_cost()
                 self.control.stream_started()
             case on.StreamEnded():
                 self._leg = None
+                self._meter.end("stream", self._clock())
                 self.control.stream_ended()
             case on.SessionErrored(problem) | on.SessionEnded(problem):
                 fields = {"call_id": self.details.call_id, "code": problem.code, "param": problem.param}
@@ -235,7 +274,42 @@ class CallRunner:
 
     def _send_to_leg(self, command: Command) -> None:
         if self._leg is not None:
+            if self._recording is not None:
+                self._recording.note(command)
             self._leg.send(command)
+
+    # The recording
+
+    def _record_if_wanted(self, agent: Agent) -> None:
+        """Record what is said with this agent, or keep silence in its place."""
+        if self._recording is not None:
+            self._recording.resume() if agent.recording else self._recording.pause()
+        elif agent.recording and self._recorder is not None and self._streaming_since is not None:
+            self._recording = self._recorder.record(self.details.call_id, self.details.began, self._recorded)
+
+    def _recorded(self, recorded: Recorded) -> None:
+        self._feed.tell(CallRecorded(self.details.call_id, recorded))
+
+    # What it costs
+
+    def _keep_checking_cost(self) -> None:
+        self._cost_timer = self._loop.call_later(_COST_CHECKED_EVERY_S, self._keep_checking_cost)
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        if self._cost_timer is None:  # nobody could be told goodbye, or transferred, before there is a stream
+            return
+        notice = self._spending.check()
+        if notice is None:
+            return
+        agent = self.details.agent
+        if agent.limits.over_limit is not None and not self._bridge.ending:
+            try:
+                self.control.send_away(agent, agent.limits.over_limit)
+            except ControlError as error:
+                fields = {"call_id": self.details.call_id, "agent": agent.name, "reason": str(error)}
+                log.warning("a caller is not transferred over the limit", extra=fields)
+        self.receive(on.MoneyUsedUp(notice.limit))  # who is away now hears goodbye should they come back
 
     # The session
 
@@ -252,6 +326,7 @@ class CallRunner:
     def _took_over_by(self, agent: Agent) -> None:
         if agent.name != ([self.details.agent.name, *self._took_over])[-1]:
             self._took_over.append(agent.name)
+            self._record_if_wanted(agent)
             log.info("another agent took over", extra={"call_id": self.details.call_id, "agent": agent.name})
             self._feed.tell(AgentTookOver(self.details.call_id, agent.name))
 
@@ -290,6 +365,12 @@ class CallRunner:
             self._music.stop()
         if self._leg is not None:
             self._leg.close()
+        if self._recording is not None:
+            self._recording.end()
+        if self._cost_timer is not None:
+            self._cost_timer.cancel()
+        self._meter.stop(self._clock())
+        self._spending.close()
         record = self._record(end)
         self._feed.tell(CallEnded(self.details.call_id, record))
         self._ended(record)
@@ -312,7 +393,7 @@ class CallRunner:
             turns=self._bridge.transcript.turns,
             tools=tuple(self._tool_runs),
             usage=self._meter.usage,
-            cost=self._meter.cost(duration_s, models_are_free=self._engine.name == "local"),
+            cost=self.cost_so_far,
             counters=self._bridge.counters,
             first_audio_ms=self._first_audio_ms,
             took_over=tuple(self._took_over),

@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from phoneagent.agents.numbers import toll_free
 from phoneagent.calls import acceptance
 from phoneagent.calls.ports import LiveCall
 from phoneagent.calls.transfer_person import Person, PersonsLine
+from phoneagent.core import costs
 from phoneagent.core import events as on
-from phoneagent.core.transfer import KEYS_PRESSED, NO_ANSWER, OUT_OF_STREAM, Action, Detour, Event, State
+from phoneagent.core.transfer import KEYS_PRESSED, NO_ANSWER, OUT_OF_STREAM, WITH_PERSON, Action, Detour, Event, State
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.twilio.documents import Brief, CallPerson, Document, EnterRoom, HostRoom, PressKeys, Wait, redirection
 from phoneagent.twilio.errors import TwilioError
@@ -104,6 +106,8 @@ class Escort:
         if state is not before:
             fields = {"call_id": self._call_sid, "way": self._detour.way, "state": state.value, "because": event.value}
             log.info("a caller's detour goes on", extra=fields)
+        if (state in WITH_PERSON) != (before in WITH_PERSON):
+            self._bill(state in WITH_PERSON)
         if state is not before or event is Event.LATE:
             self._wait()
         self._do_all(actions)
@@ -288,6 +292,17 @@ class Escort:
             self.result.set_result(self._detour.why)
 
     # Between
+
+    def _bill(self, person_is_there: bool) -> None:
+        if not person_is_there:
+            self._call.person_left()
+            return
+        assert self._person is not None
+        billed = costs.line("outbound", toll_free=toll_free(self._person.number))
+        if self._detour.way == "warm":  # which is dialled with detection
+            self._call.person_came(billed, "machine-detection")
+        else:
+            self._call.person_came(billed)
 
     @property
     def _settled(self) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoneagent.agents.numbers import allowed_countries, dialable
 from phoneagent.calls.acceptance import Wording
+from phoneagent.core.agents import Agent
 from phoneagent.twilio import webhook
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.twilio.errors import TwilioError
@@ -17,6 +20,7 @@ from phoneagent.twilio.rest import TwilioApi
 log = logging.getLogger(__name__)
 
 _BRIEFING_S = 120  # before the conversation, and after it
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LET_GO_AFTER_S = (0.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # while the API fails
 
 
@@ -35,6 +39,19 @@ class Person:
     def limit_s(self) -> int:
         """How long the conversation may last."""
         return self.max_minutes * 60
+
+
+def person_for(agent: Agent, name: str, *, caller: str, called: str, region: str | None, briefing: str = "") -> Person:
+    """A destination of the agent's, for this caller. `region` is that of numbers without a country code.
+
+    Raises ValueError, which holds the number: what is not allowed at the time of its use is not dialled.
+    """
+    to = agent.transfer[name]
+    number = dialable(to.number, region=region, countries=allowed_countries(agent, region))
+    # The carrier lets a call of its own come from our number only.
+    may_show_caller = to.how == "cold" and _E164.fullmatch(caller)
+    caller_id = caller if to.caller_id == "caller" and may_show_caller else called
+    return Person(name, number, caller_id, to.timeout_s, to.max_minutes, briefing)
 
 
 class PersonsLine:

@@ -16,6 +16,7 @@ from rich.console import Console
 from phoneagent import __version__, telemetry
 from phoneagent.agents.check import describe
 from phoneagent.agents.schema import json_schema
+from phoneagent.cli.costs import costs
 from phoneagent.cli.kept import keys, messages
 from phoneagent.cli.numbers import dev, doctor, numbers
 from phoneagent.cli.outbound import call
@@ -60,6 +61,7 @@ main.add_command(doctor)
 main.add_command(call)
 main.add_command(keys)
 main.add_command(messages)
+main.add_command(costs)
 
 
 @main.command()

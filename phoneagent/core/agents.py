@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 
@@ -49,12 +50,20 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a call may last; the warning is spoken `warn_s` before the end."""
+    """How long a call may last, and what it may cost. The warning is spoken `warn_s` before the end of the time.
+
+    In US dollars: `call_usd` of one call, `day_usd` of all the agent's calls of a day (UTC), `number_day_usd` of those
+    on any one of its numbers. `over_limit` is to whom the caller is then transferred; None: goodbye is said.
+    """
 
     max_minutes: float = 15.0
     warn_s: float = 60.0
     warning: Line = Line("I'm sorry, we have about one minute left.")
     goodbye: Line = Line("I'm sorry, our time is up. Thank you for calling, goodbye!")
+    call_usd: Decimal | None = None
+    day_usd: Decimal | None = None
+    number_day_usd: Decimal | None = None
+    over_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +213,11 @@ class Outbound:
     message: str | None = None
     timeout_s: int = 30
 
+    @property
+    def detects(self) -> bool:
+        """Whether it has to be found out what has answered, which costs extra."""
+        return self.on_machine != "talk"
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -240,6 +254,7 @@ class Agent:
     outbound: Outbound = Outbound()
     countries: tuple[str, ...] = ()  # ISO 3166, to which it may transfer, text and call; () for those of its numbers
     hold_music: str | None = None  # a WAV file; None for the built-in one
+    recording: bool = False
     barge_in: BargeIn = BargeIn()
     idle: Idle | None = Idle()
     limits: Limits = Limits()

@@ -84,6 +84,11 @@ class CallBridge:
         return self._call.counters
 
     @property
+    def ending(self) -> bool:
+        """Whether goodbye is being said."""
+        return self._farewell.at_hand
+
+    @property
     def deadline(self) -> float | None:
         """When `tick` wants to be called next; None: not before the next event."""
         return self._timers.deadline
@@ -376,6 +381,7 @@ _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.CallerReturning: lambda bridge, event, now: bridge._absence.returning(event.note, now),
     on.CallerGone: CallBridge._caller_gone,
     on.MachineAnswered: CallBridge._machine_answered,
+    on.MoneyUsedUp: lambda bridge, event, now: bridge._farewell.money_is_used_up(event.limit, now),
     on.HangUpRequested: lambda bridge, event, now: bridge._end(bridge._absence.hung_up(event.reason), now),
 }
 

@@ -269,6 +269,13 @@ class MachineAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyUsedUp:
+    """The call is to cost no more: `limit`, the key or setting that says so, is used up."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpRequested:
     """Somebody other than caller and agent wants the call to end: an operator, a drain's deadline."""
 
@@ -308,5 +315,6 @@ Event = (
     | CallerReturning
     | CallerGone
     | MachineAnswered
+    | MoneyUsedUp
     | HangUpRequested
 )

@@ -51,6 +51,7 @@ class Farewell:
         self._why: _Reason | None = None
         self._counted_since: float | None = None
         self._used_s = 0.0  # of the time that the call may last, before that
+        self._used_up: str | None = None  # a limit in money
 
     @property
     def at_hand(self) -> bool:
@@ -89,6 +90,8 @@ class Farewell:
             self._call.timers.set("warning", end - limits.warn_s)
         if self._why is not None and self._why.firm and self._why.awaits is not None:
             self._call.timers.set("farewell", now + (MESSAGE_S if self._why.undisturbed else FIRM_S))
+        if self._used_up is not None:
+            self.time_is_up(now)
 
     def agent_changed(self, now: float) -> None:
         """Count on by the limits of another agent."""
@@ -121,14 +124,21 @@ class Farewell:
         if self._why is None:
             self._call.responses.want(Request(self._call.agent.limits.warning))
 
+    def money_is_used_up(self, limit: str, now: float) -> None:
+        """The call may cost no more: it ends as soon as caller and agent hear each other, which may be now."""
+        self._used_up = limit
+        if self._counted_since is not None:
+            self.count_time(now)
+
     def time_is_up(self, now: float) -> None:
-        """The longest call is over."""
+        """The longest call is over, or the dearest."""
         if self.undisturbed:
             return
         self._call.timers.set("farewell", now + FIRM_S)
         if self._why is None or self._why.awaits is not None:
             goodbye = self._call.agent.limits.goodbye
-            self._say(_Reason("time_limit", "max_minutes", goodbye.spoken, Request(goodbye), firm=True))
+            how = ("time_limit", "max_minutes") if self._used_up is None else ("cost_limit", self._used_up)
+            self._say(_Reason(*how, goodbye.spoken, Request(goodbye), firm=True))
         else:
             self._why.firm, self._why.interrupted = True, False
 

@@ -210,6 +210,11 @@ OUT_OF_STREAM: Final = frozenset(
 )
 """The states in which the end of the stream is no hang-up."""
 
+WITH_PERSON: Final = frozenset(
+    {State.BRIEFING, State.ASKING_AGAIN, State.ENTERING, State.MOVING, State.MEETING, State.TOGETHER}
+)
+"""The states in which the person has answered, and is on a line of their own."""
+
 _LIMITS_S: Final[Mapping[State, float]] = {
     State.BRIEFING: 60.0,  # the briefing itself, and time to think
     State.ASKING_AGAIN: 30.0,

@@ -181,7 +181,7 @@ class PhoneLine:
     def tracks(self) -> tuple[bytes, bytes]:
         """Both sides as µ-law from the stream's beginning on: the caller's, and what was played to them."""
         caller = b"".join(binascii.a2b_base64(frame) for frame in self._spoken)
-        played = ((chunk.begins_at, chunk.audio[: chunk.length]) for chunk in self.playout.chunks)
+        played = ((chunk.begins_at, chunk.audio[: chunk.length]) for chunk in self.playout.chunks if chunk.length)
         return caller, lay_out(played, self.began_at)
 
     def _frame(self) -> Messages:

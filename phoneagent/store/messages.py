@@ -1,4 +1,4 @@
-"""Messages that callers have left with an agent."""
+"""Messages that callers have left with an agent, without what must not be kept (docs/privacy.md)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select
 
+from phoneagent.core.redaction import Redactor
 from phoneagent.store.database import Database
 from phoneagent.store.models import messages
 
@@ -32,6 +33,7 @@ class Messages:
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
+        self._redactor = Redactor()
 
     async def add(self, call_id: str, agent: str, caller: str, text: str, callback_number: str | None) -> None:
         """Keep a message. Raises StoreError."""
@@ -42,7 +44,7 @@ class Messages:
                     call_id=call_id,
                     agent=agent,
                     caller=caller,
-                    text=text,
+                    text=self._redactor.text(text),
                     callback_number=callback_number,
                     created=self._clock(),
                 )

@@ -12,7 +12,7 @@ from twilio.twiml import voice_response  # type: ignore[import-untyped]
 
 from phoneagent.twilio import webhook
 from phoneagent.twilio.addresses import Addresses
-from phoneagent.twilio.webhook import Connect, Ending, Refuse, locale, speakable
+from phoneagent.twilio.webhook import Connect, Ending, Forward, Refuse, locale, speakable
 
 _WAIT_S = 1
 _ANSWER_WITHIN_S = 8
@@ -69,7 +69,7 @@ class Wait:
     """The line waits a moment, and asks again."""
 
 
-Document = Connect | Refuse | Ending | PressKeys | CallPerson | EnterRoom | Brief | HostRoom | Wait
+Document = Connect | Refuse | Forward | Ending | PressKeys | CallPerson | EnterRoom | Brief | HostRoom | Wait
 
 
 def twiml(document: Document, addresses: Addresses) -> str:
@@ -80,6 +80,8 @@ def twiml(document: Document, addresses: Addresses) -> str:
             return webhook.connect(document, addresses.stream, addresses.stream_ended)
         case Refuse():
             return webhook.refuse(document)
+        case Forward():
+            return webhook.forward(document)
         case Ending(say, language):
             return webhook.hang_up(say, language)
         case PressKeys(keys, then):

@@ -101,7 +101,17 @@ class Refuse:
     language: str | None = None
 
 
-Answer = Connect | Refuse
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Connect the caller to a person, for `limit_s` at most, without answering the call: nothing comes after it."""
+
+    number: str = field(repr=False)
+    caller_id: str = field(repr=False)
+    timeout_s: int  # of ringing
+    limit_s: int
+
+
+Answer = Connect | Refuse | Forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,18 @@ def add_connect(response: voice_response.VoiceResponse, answer: Connect, stream_
 def refuse(answer: Refuse) -> str:
     """TwiML that hangs up with a reason, or does not answer at all, which costs nobody anything."""
     return hang_up(answer.say, answer.language) if answer.say else reject(answer.reason)
+
+
+def forward(answer: Forward) -> str:
+    """TwiML that lets the caller hear a person's telephone ring, and talk to whoever answers."""
+    response = voice_response.VoiceResponse()
+    dial = voice_response.Dial(
+        timeout=answer.timeout_s, time_limit=answer.limit_s, caller_id=answer.caller_id, answer_on_bridge=True
+    )
+    dial.number(answer.number)
+    response.append(dial)
+    response.hangup()
+    return str(response)
 
 
 def hang_up(say: str | None = None, language: str | None = None) -> str:

@@ -34,6 +34,7 @@ _STATUS: dict[Refusal, int] = {
     "number_in_use": 409,
     "key_reused": 409,
     "too_many": 429,
+    "over_limit": 429,
 }
 
 _BODY_PROBLEMS = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata
 
-from phoneagent.agents.numbers import allowed_countries, country_of, dialable
+from phoneagent.agents.numbers import allowed_countries, country_of, dialable, toll_free
 from phoneagent.core.agents import Agent
 from tests.agents.forbidden_numbers import ABROAD, NOT_ANYBODYS, PREMIUM
 
@@ -89,3 +89,13 @@ def test_with_no_country_at_all_nobody_may_be_called():
     assert dialable("+1 555 0100", region="US") == "+15550100"
     with pytest.raises(ValueError, match="no country is allowed: set countries, or PHONEAGENT_REGION"):
         dialable("+1 555 0100")
+
+
+@pytest.mark.parametrize("number", ["+18002752273", "+18335550199", "+448001111111", "+498001234567"])
+def test_who_calls_a_toll_free_number_pays_nothing(number: str):
+    assert toll_free(number)
+
+
+@pytest.mark.parametrize("number", ["+12127365000", "+15550100", "client:ada", "sip:ada@example.com", "anonymous", ""])
+def test_any_other_number_is_not_toll_free_nor_is_what_is_no_number(number: str):
+    assert not toll_free(number)

@@ -14,6 +14,7 @@ from phoneagent.calls.transfer_person import Person
 from phoneagent.calls.transfers import REMEMBERED_S, Escorts
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
+from phoneagent.core.costs import Service
 from phoneagent.core.transfer import NOT_CONNECTED, Event
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.twilio.documents import Brief, CallPerson, Document, EnterRoom, HostRoom, PressKeys, Wait
@@ -89,6 +90,7 @@ class Bridge:
         self.streaming = True
         self.leaving = self.over = False
         self.with_agent = True
+        self.with_person = False
         self.events: list[on.Event] = []
 
     def receive(self, event: on.Event) -> None:
@@ -105,6 +107,15 @@ class Bridge:
                 self.with_agent = True
             case on.CallerGone():
                 self.over = True
+
+    def person_came(self, *billed: Service) -> None:
+        assert billed[0] == "outbound-local"
+        assert not self.with_person
+        self.with_person = True
+
+    def person_left(self) -> None:
+        assert self.with_person
+        self.with_person = False
 
 
 class Telephone:

@@ -6,12 +6,16 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from phoneagent.calls.outbound import Timing
 from phoneagent.calls.outbound_inquiry import NOT_PLACED
 from phoneagent.calls.outbound_request import DialRefusedError, DialRequest
+from phoneagent.calls.spending import Purse
+from phoneagent.core.costs import Cost
+from phoneagent.core.spending import Ledger, Posting
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked
 from tests.agents.forbidden_numbers import ABROAD, NOT_ANYBODYS, PREMIUM
@@ -454,6 +458,46 @@ async def test_who_else_answers(tmp_path, answered_by, told):
         call = await at_work.placed()
         at_work.dialer.machine(call.nonce, {"CallSid": call.call_sid, "AnsweredBy": answered_by})
         assert [message for _, message in at_work.switchboard.machines] == told
+
+
+# Money
+
+
+def spent(usd: str) -> Purse:
+    """The purse of a service that may spend 10 dollars a day, of which so much is spent."""
+    ledger = Ledger()
+    ledger.post(Posting("CA1", datetime.now(UTC).date(), "sales", OURS, Decimal(usd)))
+    return Purse(ledger, Decimal(10))
+
+
+async def test_without_money_no_call_is_accepted(tmp_path):
+    async with office(tmp_path, purse=spent("10")) as at_work:
+        with pytest.raises(DialRefusedError, match=r"PHONEAGENT_DAY_USD \(10 US dollars\) is used up") as refused:
+            await at_work.dial()
+    assert (refused.value.refusal, at_work.carrier.asked) == ("over_limit", 0)
+
+
+@pytest.mark.parametrize(("from_", "asked"), [(OURS, 0), (OURS_TOO, 1)])
+async def test_each_number_has_money_of_its_own(tmp_path, from_, asked):
+    async with office(tmp_path, purse=spent("5"), front_matter="limits: {number_day_usd: 5}") as at_work:
+        if asked:
+            await at_work.until(await at_work.dial(from_=from_), "placed")
+        else:
+            with pytest.raises(DialRefusedError, match=r"limits\.number_day_usd"):
+                await at_work.dial(from_=from_)
+    assert at_work.carrier.asked == asked
+
+
+async def test_a_call_for_which_the_money_is_gone_when_its_turn_comes_is_not_placed(tmp_path):
+    purse = spent("9")
+    async with office(tmp_path, purse=purse) as at_work:
+        at_work.switchboard.room = False
+        dial = await at_work.dial()
+        agent = at_work.agents.by_name("sales")
+        purse.open("CA2", agent, OURS, datetime.now(UTC), lambda: Cost(model=Decimal(1))).close()
+        at_work.switchboard.room = True
+        assert "not placed: PHONEAGENT_DAY_USD" in (await at_work.until(dial, "failed")).reason
+    assert at_work.carrier.asked == 0
 
 
 # What must not happen

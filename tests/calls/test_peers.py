@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.control import Control, Switches
-from phoneagent.calls.live import AgentTookOver, Feed, News
+from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, News
 from phoneagent.calls.record import CallRecord
 from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, Filler, ToolPolicy, ToolSpec
-from phoneagent.core.costs import Usage
+from phoneagent.core.agents import Agent, Filler, Limits, ToolPolicy, ToolSpec
+from phoneagent.core.costs import Cost, Usage
 from phoneagent.core.dials import Dial
 from phoneagent.core.errors import Problem
 from phoneagent.tools import Call, Toolbox, ToolResult
@@ -88,18 +90,19 @@ class Look:
 class OnePhone:
     """A call with peers of the test's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, agent: Agent = ADA) -> None:
         self.engine, self.look, self.feed = FakeEngine(), Look(), Feed()
         self.news: list[News] = []
         self.feed.watch(self.news.append)
         self.records: list[CallRecord] = []
         self.runner = CallRunner(
-            CallDetails("CA1", CALLER, NUMBER, ADA, datetime.now(UTC)),
+            CallDetails("CA1", CALLER, NUMBER, agent, datetime.now(UTC)),
             lambda agent, tools: f"Be {agent.name}.",
             self.engine,
             Toolbox({"look": self.look}),
             self.feed,
             prices.load(),
+            Purse(),
             lambda call: Control("CA1", CALLER, NUMBER, call, lambda: Connect("t", "", "en"), Switches(None)),  # type: ignore[arg-type]
             self.records.append,
             asyncio.get_running_loop().time,
@@ -303,3 +306,69 @@ async def test_without_a_dialer_none_of_our_calls_is_answered(tmp_path: Path):
         clock=lambda: datetime.now(UTC),
     )
     assert switchboard.answer(incoming("nonce")) == Refuse("rejected")
+
+
+async def test_what_a_call_has_cost_is_known_while_it_runs():
+    phone = OnePhone()
+    phone.session.receive(on.ResponseStarted("r1"))
+    phone.session.receive(on.ResponseEnded("r1", "completed", usage=Usage(text_out=1000)))  # for 24.00 a million
+    await asyncio.sleep(70)
+    assert phone.runner.cost_so_far == Cost(
+        model=Decimal("0.024"), telephone=Decimal("0.0170"), streams=Decimal("0.0080")
+    )
+    phone.caller(on.StreamEnded())
+    await asyncio.sleep(600)
+    assert phone.records[0].cost == phone.runner.cost_so_far  # a call that is over costs nothing more
+
+
+async def test_a_call_in_which_nothing_happens_uses_up_its_money_too():
+    phone = OnePhone(replace(ADA, limits=Limits(call_usd=Decimal("0.03"))))  # two minutes are 0.025
+    await asyncio.sleep(119)
+    assert phone.session.sent == []
+    await asyncio.sleep(12)
+    assert [type(command) for command in phone.session.sent] == [do.RequestResponse]
+    await asyncio.sleep(15)
+    assert (phone.records[0].outcome, phone.records[0].reason) == ("cost_limit", "limits.call_usd")
+
+
+async def test_a_caller_who_is_out_of_the_stream_pays_for_the_line_alone():
+    phone = OnePhone()
+    phone.runner.receive(on.CallerLeaving())
+    phone.caller(on.StreamEnded())
+    await asyncio.sleep(5)
+    phone.runner.receive(on.CallerConnected("reception"))
+    await asyncio.sleep(120)
+    assert not phone.records
+    assert phone.runner.cost_so_far == Cost(telephone=Decimal("0.0255"))
+
+
+@pytest.mark.parametrize(
+    ("direction", "to", "on_machine", "a_minute"),
+    [
+        ("inbound", "+12125550100", "hang_up", "0.0085"),
+        ("inbound", "+18005550100", "hang_up", "0.0220"),
+        ("outbound-api", "+12125550100", "talk", "0.0140"),
+        ("outbound-api", "+12125550100", "hang_up", "0.0215"),  # with the detection of machines
+    ],
+)
+async def test_a_call_is_billed_by_its_direction_and_by_the_number_that_is_called(
+    tmp_path: Path, direction: str, to: str, on_machine: str, a_minute: str
+):
+    write_agent(tmp_path, f'numbers: ["*"]\noutbound: {{on_machine: {on_machine}}}')
+    feed, ended = Feed(), asyncio.get_running_loop().create_future()
+    feed.watch(lambda news: ended.set_result(news.record) if isinstance(news, CallEnded) else None)
+    switchboard = Switchboard(
+        AgentDirectory(tmp_path / "agents"),
+        FakeEngine(),
+        Toolbox({}),
+        feed,
+        prices.load(),
+        max_calls=10,
+        clock=lambda: datetime.now(UTC),
+        monotonic=asyncio.get_running_loop().time,
+    )
+    form = {"CallSid": "CA" + "1" * 32, "From": NUMBER, "To": to, "Direction": direction}
+    assert isinstance(switchboard.answer(IncomingCall.parse(form)), Connect)
+    await asyncio.sleep(1)
+    switchboard.end_calls("enough")
+    assert (await ended).cost.total == Decimal(a_minute)

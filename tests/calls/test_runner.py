@@ -112,7 +112,10 @@ async def test_the_record_of_a_call_is_right(tmp_path: Path):
     assert record.cost.model == per_million / 1_000_000
     assert record.cost.transcription > 0
     assert record.cost.telephone > 0
-    assert record.cost.total == record.cost.model + record.cost.transcription + record.cost.telephone
+    assert record.cost.streams > 0
+    assert record.cost.total == (
+        record.cost.model + record.cost.transcription + record.cost.telephone + record.cost.streams
+    )
 
 
 async def test_a_tool_that_fails_and_one_that_takes_too_long_are_told_to_the_model_which_then_speaks_once(

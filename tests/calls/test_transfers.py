@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ async def test_a_caller_is_connected_and_the_call_is_over_when_they_have_talked(
         record = await s.record()
     assert company(caller) == [("stream",), ("ringing",), ("people", HUMAN)]
     assert (record.outcome, record.reason) == ("transferred", "reception")
+    assert record.cost.telephone == Decimal("0.0085") + Decimal("0.0140")  # a minute of the caller's line, and theirs
     assert not phones.problems
     assert [(run.name, "interrupted" in run.output) for run in record.tools] == [("transfer_call", True)]
 
@@ -55,6 +57,7 @@ async def test_a_caller_whom_nobody_answers_is_back_with_the_agent_who_knows_why
         record = await s.record()
     assert company(caller) == [("stream",), ("ringing",), ("stream",)]
     assert (record.outcome, len(s.model.sessions)) == ("caller_hung_up", 1)
+    assert record.cost.telephone == Decimal("0.0085")
 
 
 async def test_a_caller_who_hangs_up_while_it_rings_has_hung_up(tmp_path: Path):
@@ -88,6 +91,8 @@ async def test_the_person_hears_what_it_is_about_and_takes_the_call(tmp_path: Pa
         caller.hang_up()
         record = await s.record()
         await human.ended()
+    assert (record.cost.telephone, record.cost.streams) == (Decimal("0.0225"), Decimal("0.0080"))  # two streams
+    assert record.cost.machine_detection == Decimal("0.0075")
     assert ("silence",) not in company(caller)
     assert [one for one in company(caller) if one != ("music",)] == [("stream",), ("people", HUMAN), ("stream",)]
     assert record.outcome == "caller_hung_up"

@@ -170,7 +170,7 @@ class Chaos:
         random = self.random
         tool = random.choice([*sorted(self.running), "t0"])
         kind = random.choices(
-            ("done", "leaving", "changed", "machine", "connected", "gone"), (90, 6, 3, 0.1, 0.3, 0.1)
+            ("done", "leaving", "changed", "machine", "money", "connected", "gone"), (90, 6, 3, 0.1, 0.1, 0.3, 0.1)
         )[0]
         match kind:
             case "leaving" if self.streaming:
@@ -179,6 +179,8 @@ class Chaos:
                 return on.AgentChanged(tool, agent(random), TOOLS)
             case "machine":
                 return on.MachineAnswered(random.choice((None, "Please call back.")))
+            case "money":
+                return on.MoneyUsedUp("limits.call_usd")
             case "connected":
                 return on.CallerConnected("desk")
             case "gone":

@@ -377,6 +377,37 @@ def test_a_goodbye_that_is_refused_for_another_response_is_said_after_it():
     assert call.response_ends("by-itself") == (do.RequestResponse(say_exactly("Time is up.")),)
 
 
+def test_when_the_money_is_used_up_the_agent_says_goodbye_and_hangs_up():
+    call = TestCall(LIMITED)
+    call.at(10.0)
+    assert call.happens(on.MoneyUsedUp("limits.call_usd")) == (do.RequestResponse(say_exactly("Time is up.")),)
+    call.answers(1.0)
+    assert ends(plays(call, 1.0)) == [do.EndCall("cost_limit", "limits.call_usd")]
+
+
+def test_an_answer_that_used_it_up_is_heard_first_and_no_other_comes():
+    call = TestCall(LIMITED)
+    call.responds()
+    call.says(4.0)
+    call.happens(on.MoneyUsedUp("limits.call_usd"))
+    assert call.at(1.0) == ()
+    assert call.response_ends() == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
+def test_a_goodbye_for_money_takes_no_longer_than_one_for_time():
+    call = TestCall(LIMITED)
+    call.happens(on.MoneyUsedUp("limits.call_usd"))
+    assert ends(call.at(15.0)) == [do.EndCall("cost_limit", "limits.call_usd", "Time is up.")]
+
+
+def test_a_caller_whose_money_is_used_up_before_the_stream_opens_hears_goodbye_when_it_has():
+    call = TestCall(LIMITED, ready=False)
+    call.happens(on.SessionReady())
+    call.happens(on.MoneyUsedUp("PHONEAGENT_DAY_USD"))
+    assert call.at(10.0) == ()
+    assert call.happens(on.StreamStarted()) == (do.RequestResponse(say_exactly("Time is up.")),)
+
+
 def test_a_warning_that_came_too_late_is_not_given():
     call = TestCall(LIMITED)
     call.at(89.0)

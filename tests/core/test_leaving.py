@@ -109,6 +109,17 @@ def test_the_time_without_the_caller_does_not_count():
     assert call.at(619.0) == (do.RequestResponse(say_exactly("Time is up.")),)
 
 
+def test_who_talks_to_a_person_when_the_money_is_used_up_is_left_in_peace_until_they_are_back():
+    call = connected(Agent("test", greeting=None, limits=Limits(goodbye=Line("Goodbye then."))))
+    call.happens(on.MoneyUsedUp("limits.call_usd"))
+    call.at(100.0)
+    assert call.ends() == []
+    call.tool_ends("t1", "They have talked.")
+    call.happens(on.CallerReturning(NOTE))
+    call.happens(on.SessionReady())
+    assert call.happens(BACK) == (do.RequestResponse(say_exactly("Goodbye then.")),)
+
+
 def test_nor_does_the_time_in_which_they_were_about_to_leave():
     limits = Limits(max_minutes=2, warn_s=120, goodbye=Line("Time is up."))
     call = TestCall(Agent("test", greeting=None, idle=None, limits=limits))

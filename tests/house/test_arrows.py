@@ -38,8 +38,10 @@ ONLY_IN = {  # package: who may import it
     "dotenv": {"settings"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
+    "obstore": {"store"},
     "mcp": {"tools"},
     "phonenumbers": {"agents"},
+    "soundfile": {"calls"},
 }
 
 NOT_IN_CORE = {"asyncio", "socket", "time", "random", "secrets", "os", "threading", "subprocess", "pathlib", "io"}

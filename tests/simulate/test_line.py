@@ -206,6 +206,12 @@ def test_what_was_said_and_heard_can_be_listened_to():
     assert agent == b"\xff" * 800 + b"\x09" * 800
 
 
+def test_what_a_clear_threw_away_takes_no_time_on_the_recording():
+    call = Call(Silence(9))
+    call.receive(media(1000, fill=8), media(1000, fill=9)).run(0.5).receive(CLEAR, media(100, fill=7)).run(1)
+    assert call.phone.tracks()[1] == b"\x08" * 4000 + b"\x07" * 800
+
+
 def test_a_network_delays_both_ways_and_keeps_the_order():
     network = Network(delay_ms=50, jitter_ms=40)
     call = Call(Silence(1), HangUp(), network=network)

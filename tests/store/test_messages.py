@@ -22,3 +22,12 @@ async def test_the_newest_message_comes_first(address):
     ]
     assert len(await messages.newest(1)) == 1
     await database.close()
+
+
+async def test_what_must_not_be_kept_is_not(address):
+    database = await open_database(address)
+    messages = Messages(database)
+    await messages.add("CA1", "ada", "+15550199", "My card is 4111 1111 1111 1111, call me.", None)
+    [message] = await messages.newest()
+    assert message.text == "My card is [card], call me."
+    await database.close()

@@ -4,10 +4,12 @@ import pytest
 
 from phoneagent.twilio.webhook import (
     Connect,
+    Forward,
     IncomingCall,
     Refuse,
     WebhookError,
     connect,
+    forward,
     hang_up,
     refuse,
     reject,
@@ -93,3 +95,10 @@ def test_last_words(language, locale):
 
 def test_what_xml_cannot_hold_is_left_out():
     assert ">ab c</Say>" in hang_up("a\x00\x0bb c\ufffe")
+
+
+def test_forwarding_connects_the_caller_without_answering_the_call():
+    assert forward(Forward("+15550111", "+15550100", timeout_s=25, limit_s=3600)) == (
+        f'{DECLARATION}<Response><Dial answerOnBridge="true" callerId="+15550100" timeLimit="3600" timeout="25">'
+        "<Number>+15550111</Number></Dial><Hangup /></Response>"
+    )

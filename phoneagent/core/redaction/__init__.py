@@ -1,0 +1,112 @@
+"""What must not be kept is taken out of texts before they are: cards, accounts, addresses (docs/privacy.md).
+
+redactor = Redactor()
+redactor.text("my card is 4111 1111 1111 1111")  # "my card is [card]"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from phoneagent.core.redaction.accounts import ibans, ssns
+from phoneagent.core.redaction.cards import cards
+from phoneagent.core.redaction.emails import emails
+from phoneagent.core.redaction.patterns import KINDS, Kind, Pattern, PatternError
+from phoneagent.core.redaction.runs import runs_of, tokens_of
+from phoneagent.core.redaction.spans import Span, merged
+
+__all__ = ["KINDS", "Kind", "Pattern", "PatternError", "Redactor"]
+
+_NO_LETTERS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Takes out of texts what is of one of the `kinds` or matches one of the `patterns`, and says `[kind]` instead.
+
+    It never fails, keeps no state, and takes time in proportion to the text.
+    """
+
+    kinds: Collection[Kind] = KINDS
+    patterns: tuple[Pattern, ...] = ()
+
+    def text(self, text: str) -> str:
+        """The text without it."""
+        return self.parts(text)[0]
+
+    def parts(self, *parts: str) -> tuple[str, ...]:
+        """The parts of one text without it: the words of a turn that were heard, and those that weren't.
+
+        What lies in several parts is named in the first of them and gone from the others.
+        """
+        text = " ".join(parts)
+        spans = self._spans(text)
+        if not spans:
+            return parts
+        begins = accumulate((len(part) + 1 for part in parts[:-1]), initial=0)
+        return tuple(_without(spans, text, begin, begin + len(part)) for begin, part in zip(begins, parts, strict=True))
+
+    def json_text(self, text: str) -> str:
+        """JSON text, such as a tool's arguments, without it: JSON as before, or else taken for mere text."""
+        try:
+            given = json.loads(text)
+            kept = self.value(given)
+        except (ValueError, RecursionError):
+            return self.text(text)
+        return text if kept == given else json.dumps(kept)
+
+    def value(self, value: Any) -> Any:
+        """What JSON can say (and tuples, to be sent to a log) without it; a number that goes becomes text.
+
+        The name of a field tells what its value is: the 123 in {"cvv": "123"} goes.
+        """
+        return self._value("", value)
+
+    def _value(self, label: str, value: Any) -> Any:
+        match value:
+            case Mapping():
+                return {
+                    self.text(key) if isinstance(key, str) else key: self._value(str(key), item)
+                    for key, item in value.items()
+                }
+            case list() | tuple() if value and all(_is_scalar(item) for item in value):
+                return self._scalars(label, value)
+            case list() | tuple():
+                return [self._value(label, item) for item in value]
+            case _ if _is_scalar(value):
+                return self._scalars(label, [value])[0]
+            case _:
+                return value
+
+    def _scalars(self, label: str, values: Sequence[str | int | float]) -> list[Any]:
+        # the sign keeps the label's words from being read as part of the number
+        texts = [str(value) for value in values]
+        _, *kept = self.parts(f"{_NO_LETTERS.sub(' ', label)} =", *texts)
+        return [value if text == str(value) else text for value, text in zip(values, kept, strict=True)]
+
+    def _spans(self, text: str) -> list[Span]:
+        tokens = tokens_of(text)
+        runs = runs_of(text, tokens)
+        found = [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs), *emails(text, tokens)]
+        wanted = [span for span in found if span.kind in self.kinds]
+        return merged([*wanted, *(span for pattern in self.patterns for span in pattern.spans(text))])
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _without(spans: list[Span], text: str, begin: int, end: int) -> str:
+    """The text from `begin` to `end` without the spans, each of which is named where it begins."""
+    kept, position = "", begin
+    for span in spans:
+        if span.end > begin and span.start < end:
+            kept += text[position : max(position, span.start)]
+            kept += f"[{span.kind}]" if span.start >= begin else ""
+            position = min(end, span.end)
+    return kept + text[position:end]
