@@ -38,7 +38,6 @@ ONLY_IN = {  # package: who may import it
     "dotenv": {"settings"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
-    "obstore": {"store"},
     "mcp": {"tools"},
     "phonenumbers": {"agents"},
     "soundfile": {"calls"},
