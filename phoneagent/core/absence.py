@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from phoneagent.core.commands import NOTHING, Commands, EndCall
+from phoneagent.core.events import HangUpRequested
 from phoneagent.core.failures import Failures
 from phoneagent.core.farewell import Farewell
 from phoneagent.core.floor import Floor
+from phoneagent.core.operator import Operator
 from phoneagent.core.responses import REPLY
 from phoneagent.core.sessions import Sessions
 from phoneagent.core.state import CallState
@@ -29,6 +31,7 @@ class Absence:
         failures: Failures,
         farewell: Farewell,
         sessions: Sessions,
+        operator: Operator,
     ) -> None:
         self._call = call
         self._floor = floor
@@ -36,6 +39,7 @@ class Absence:
         self._failures = failures
         self._farewell = farewell
         self._sessions = sessions
+        self._operator = operator
         self._connected_to: str | None = None
         self.leaving = False  # the stream is about to end, or to turn out not to
 
@@ -61,8 +65,9 @@ class Absence:
 
     def begin(self, now: float) -> Commands:
         """The caller has left: what they have not heard was not said."""
+        commands = self._operator.leaves(now)
         self._farewell.caller_leaves(now)
-        commands = self._floor.cut(now) + self._tooling.drop_held()
+        commands += self._floor.cut(now) + self._tooling.drop_held()
         self._call.streaming, self._call.away, self.leaving = False, True, False
         self._floor.start_over()
         self._call.timers.set("away", now + LONGEST_ABSENCE_S)
@@ -96,9 +101,11 @@ class Absence:
             self._failures.pause(now + TOOL_PAUSE_S)
         return commands
 
-    def hung_up(self, reason: str) -> EndCall:
+    def hung_up(self, event: HangUpRequested) -> EndCall:
         """How the call has ended that we don't go on with: those who talk do."""
-        return EndCall("hung_up", reason) if self._connected_to is None else self.over(reason)
+        if self._connected_to is not None:
+            return self.over(event.reason)
+        return EndCall("hung_up", event.reason, self._call.agent.apology if event.sorry else None)
 
     def over(self, reason: str) -> EndCall:
         """How the call has ended while the caller was away."""

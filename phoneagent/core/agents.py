@@ -68,11 +68,68 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Dtmf:
-    """How keys become one message: at the terminator, at `length` digits, or after a pause."""
+    """How keys become one message: at the terminator, at `length` digits, or after a pause.
+
+    `secure`: the keys are a secret, such as a PIN, told to the agent and its tools but to no record and no recording.
+    """
 
     terminator: str = "#"
     length: int | None = None
     pause_s: float = 2.0
+    secure: bool = False
+
+
+QUESTION = Line("May I record this call? Say yes or no, or press 1 for yes and 2 for no.")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Whether calls are recorded: `ask` is only those whose callers agree.
+
+    `line` is said before the greeting: `on`, an announcement (None: nothing is said); `ask`, the question (None:
+    QUESTION).
+    """
+
+    mode: Literal["off", "on", "ask"] = "off"
+    line: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days after a call its pieces are kept; None: until somebody deletes them.
+
+    `recording_days` is of the audio; `transcript_days` of what was said, done and taken down, events and summary
+    included; `call_days` of all of it, with the numbers and what the call cost.
+    """
+
+    recording_days: int | None = None
+    transcript_days: int | None = None
+    call_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AfterCall:
+    """What a language model makes of the transcript once the call is over.
+
+    `summary`: a summary, as `prompt` asks for it. `extract`: a JSON Schema of type object, whose fields are found.
+    """
+
+    summary: bool = False
+    prompt: str | None = None
+    extract: Mapping[str, Any] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to be made."""
+        return self.summary or self.extract is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What is taken out of what is kept: the kinds of `core.redaction`, and patterns by their names."""
+
+    kinds: tuple[str, ...] = ("card", "cvv", "iban", "ssn", "email")
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +311,14 @@ class Agent:
     outbound: Outbound = Outbound()
     countries: tuple[str, ...] = ()  # ISO 3166, to which it may transfer, text and call; () for those of its numbers
     hold_music: str | None = None  # a WAV file; None for the built-in one
-    recording: bool = False
+    recording: Recording = Recording()
+    redaction: Redaction = Redaction()
+    retention: Retention = Retention()
+    after_call: AfterCall = AfterCall()
+    event_log: bool = False  # whether all that happens is kept, to be replayed
+    source: Mapping[str, str] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # its files by name, its own first
     barge_in: BargeIn = BargeIn()
     idle: Idle | None = Idle()
     limits: Limits = Limits()

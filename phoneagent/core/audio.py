@@ -16,6 +16,7 @@ def _expand(code: int) -> int:
 
 
 _MAGNITUDES = tuple(_expand(code) for code in range(256))
+_LOUDER = bytes(~code & 0x7F for code in range(256))  # greater for what is louder
 
 
 def duration_ms(audio: str) -> float:
@@ -28,3 +29,8 @@ def is_loud(audio: str) -> bool:
     """Whether base64 µ-law audio is louder than the noise of a line, on average."""
     samples = b64decode(audio)
     return sum(map(_MAGNITUDES.__getitem__, samples)) > _LOUD * len(samples)
+
+
+def peak(audio: bytes | bytearray) -> float:
+    """The loudest sample of µ-law audio, as a share (0-1) of full scale."""
+    return _MAGNITUDES[~max(audio.translate(_LOUDER), default=0) & 0xFF] / _MAGNITUDES[0]

@@ -5,8 +5,9 @@ out the commands in their order before passing the next event, and calls `tick` 
 
 What is decided is in the bridge's parts, which share the state of the call: who speaks is in `floor`, what the agent
 says and how much of it is heard in `speech`, which response comes next in `responses`, what becomes of tool calls in
-`tooling` and `waiting`, how the caller leaves and comes back in `absence`, how the call ends in `silence` and
-`farewell`. Here is which of them is told of what, and what follows from the state of the call.
+`tooling` and `waiting`, how the caller leaves and comes back in `absence`, what an operator does in `operator`, how
+the call ends in `silence` and `farewell`. Here is which of them is told of what, and what follows from the state of
+the call.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from phoneagent.core import events as on
 from phoneagent.core.absence import HUNG_UP, Absence
 from phoneagent.core.agents import Agent, ToolPolicy
 from phoneagent.core.commands import NOTHING, Commands
-from phoneagent.core.dtmf import DigitCollector
+from phoneagent.core.consent import RECORDING_CONSENT, RecordingConsent
 from phoneagent.core.errors import Problem, Reaction, reaction_to
 from phoneagent.core.failures import Failures
 from phoneagent.core.farewell import END_CALL, GRACE_S, MACHINE, Farewell
 from phoneagent.core.floor import Floor
+from phoneagent.core.glance import Glance, State, View
 from phoneagent.core.handover import Handover
-from phoneagent.core.playout import Progress
-from phoneagent.core.responses import ANSWER, REPLY, Request
+from phoneagent.core.keypad import Keypad
+from phoneagent.core.marks import Marks
+from phoneagent.core.operator import Operator
+from phoneagent.core.responses import ANSWER
 from phoneagent.core.sessions import Sessions
 from phoneagent.core.silence import SilenceWatch
 from phoneagent.core.state import CallState, Counters
@@ -36,11 +40,10 @@ from phoneagent.core.toolcalls import ToolCalls
 from phoneagent.core.tooling import Tooling
 from phoneagent.core.transcript import Transcript
 from phoneagent.core.waiting import Waiting
-from phoneagent.core.wording import keypad
+from phoneagent.core.writing import Writing
 
 __all__ = ["CallBridge", "Counters"]
 
-MARKS_LOOKED_AFTER_S = 2.0  # how often, while the agent speaks
 NO_POLICIES: Mapping[str, ToolPolicy] = MappingProxyType({})
 
 
@@ -54,18 +57,24 @@ class CallBridge:
         self._speech = call.speech
         self._responses = call.responses
         self._timers = call.timers
-        self._digits = DigitCollector(agent.dtmf)
-        self._held_digits = ""  # until the session is ready
-        self._silence = SilenceWatch(agent.idle)
+        self._marks = Marks(call)
         self._tool_calls = ToolCalls()
         self._tooling = Tooling(call, self._tool_calls, tools)
+        self._keypad = Keypad(call, self._tooling)
         self._waiting = Waiting(call, self._tooling)
         self._farewell = Farewell(call, self._tool_calls)
+        self._silence = SilenceWatch(call, self._farewell)
         self._floor = Floor(call, self._tooling, self._farewell, self._silence)
         self._failures = Failures(call, self._lose_session)
-        self._sessions = Sessions(call, self._floor, self._tooling, self._failures, self._farewell)
+        self._writing = Writing(call, self._floor, self._tooling, self._farewell, self._silence)
+        self._consent = RecordingConsent(call, self._tool_calls)
+        self._sessions = Sessions(call, self._floor, self._tooling, self._failures, self._farewell, self._consent.greet)
         self._ids = self._sessions.ids
-        self._absence = Absence(call, self._floor, self._tooling, self._failures, self._farewell, self._sessions)
+        self._operator = Operator(call, self._floor, self._tooling, self._farewell, self._consent, self._sessions)
+        self._absence = Absence(
+            call, self._floor, self._tooling, self._failures, self._farewell, self._sessions, self._operator
+        )
+        self._view = View(call, self._absence, self._farewell, self._operator)
         self._handover = Handover(call, self._floor, self._tooling, self._sessions, self._act_for)
 
     @property
@@ -89,6 +98,20 @@ class CallBridge:
         return self._farewell.at_hand
 
     @property
+    def state(self) -> State:
+        """How the call stands."""
+        return "ending" if self.ended is not None else self._view.state
+
+    @property
+    def can_be_taken_over(self) -> bool:
+        """Whether an operator can take the caller over."""
+        return self.ended is None and self._operator.can_take_over
+
+    def glance(self, now: float) -> Glance:
+        """How the call stands, who is heard, and what."""
+        return Glance("ending") if self.ended is not None else self._view.at(now)
+
+    @property
     def deadline(self) -> float | None:
         """When `tick` wants to be called next; None: not before the next event."""
         return self._timers.deadline
@@ -100,6 +123,8 @@ class CallBridge:
         kind = type(event)
         if kind is on.CallerAudio:
             return self._caller_audio(event, now)  # type: ignore[arg-type]
+        if kind is on.OperatorAudio:
+            return self._operator.audio(event, now)  # type: ignore[arg-type]
         ids = self._ids
         if ids.differ:
             event = ids.of_call(event)
@@ -125,8 +150,9 @@ class CallBridge:
         if self._call.away:
             commands += self._absence.end(now)
         self._farewell.count_time(now)
+        commands += self._record(now)  # what is played now is on the recording
         commands += self._speech.stream_started(now)
-        self._timers.set("playout", self._speech.overdue_at)
+        self._marks.stream_started()
         return commands
 
     def _stream_ended(self, _: on.StreamEnded, now: float) -> Commands:
@@ -157,42 +183,18 @@ class CallBridge:
     def _digit_pressed(self, event: on.DigitPressed, now: float) -> Commands:
         self._silence.caller_spoke()
         self._farewell.interrupt(now + GRACE_S)
-        digits = self._digits.press(event.digit)
-        if digits is None:
-            self._timers.set("digits", now + self.agent.dtmf.pause_s)
-            return NOTHING
-        return self._typed(digits)
-
-    def _typed(self, digits: str) -> Commands:
-        self._timers.cancel("digits")
-        if not self._call.ready:
-            self._held_digits += digits
-            return NOTHING
-        self._responses.want(REPLY)
-        return self._call.tell("user", keypad(digits)) + self._tooling.caller_took_turn()
-
-    def _mark_overdue(self, now: float) -> Commands:
-        if not self._speech.playing:
-            return NOTHING
-        if now < self._speech.overdue_at:
-            self._timers.set("playout", self._speech.overdue_at)
-            return NOTHING
-        return self._progressed(self._speech.assume_played(now), now)
-
-    def _progressed(self, progress: Progress, now: float) -> Commands:
-        at_s, turns = self._call.at_s(now), []
-        if progress.begun is not None:
-            latency_ms = self._call.caller.answered_after_ms(now)
-            turns.append(self.transcript.begun(progress.begun, at_s, latency_ms))
-        turns += [self.transcript.heard_out(turn_id, at_s) for turn_id in progress.heard_out]
-        return tuple(do.ReportTurn(turn) for turn in turns)
+        if self._consent.takes(event.digit):
+            return (self._floor.cut(now) if self._floor.agent_speaks else NOTHING) + self._consent.keyed(event.digit)
+        commands = self._keypad.pressed(event.digit, now)
+        if self._keypad.secure:
+            self._consent.secret_key(now)
+        return commands
 
     # The session
 
     def _session_is_ready(self, _: on.SessionReady, now: float) -> Commands:
-        commands = self._sessions.confirmed()
-        digits, self._held_digits = self._held_digits, ""
-        return commands + self._typed(digits) if digits else commands
+        told = self._sessions.confirmed() + self._operator.session_ready()
+        return told + self._keypad.session_ready() + self._writing.session_ready(now)
 
     def _session_errored(self, event: on.SessionErrored, now: float) -> None:
         self.counters.errors += 1
@@ -215,17 +217,17 @@ class CallBridge:
         return (do.ReportTurn(self.transcript.agent_says(event.turn_id, event.text, self._call.at_s(now))),)
 
     def _agent_audio(self, event: on.AgentAudio, now: float) -> Commands:
-        if self._call.away or self._speech.is_silenced(event.response_id):
+        if self._call.away or self._call.taken_over or self._speech.is_silenced(event.response_id):
             self.counters.stale_audio_dropped += 1
             return self._speech.drop(event, self._call.at_s(now))
-        if not self._timers.is_set("playout"):
-            self._timers.set("playout", now + MARKS_LOOKED_AFTER_S)
+        self._marks.audio_sent(now)
         play = self._speech.audio(event, now)
         return play if self._waiting.music_of is None else self._waiting.stop_music() + play
 
-    def _speech_started(self, _: on.CallerStartedSpeaking, now: float) -> Commands:
+    def _speech_started(self, event: on.CallerStartedSpeaking, now: float) -> Commands:
         if self._call.away or self._call.deaf:  # an echo of what was heard before
             return NOTHING
+        self.transcript.caller_begins(event.turn_id, self._call.at_s(now))
         return self._floor.speech_started(now)
 
     def _truncation_refused(self, event: on.TruncationRefused, now: float) -> Commands:
@@ -251,14 +253,18 @@ class CallBridge:
             self._failures.failed(event.problem or Problem("server_error"), request, now)
             return commands
         self._failures.succeeded()
-        return commands + self._farewell.response_ended(event, request)
+        return commands + self._farewell.response_ended(event, request) + self._consent.response_ended(event, request)
 
     def _tool_called(self, event: on.ToolCalled, now: float) -> Commands:
         if not self._call.ready:
             return NOTHING
+        if self._call.taken_over:
+            return self._tooling.called(event, now)
         if event.name == END_CALL and END_CALL in self.agent.tools:
             commands = self._farewell.agent_hangs_up(event)
             return commands + (self._tooling.agent_hangs_up(event.response_id) if self._farewell.at_hand else NOTHING)
+        if event.name == RECORDING_CONSENT and self.agent.recording.mode == "ask":
+            return self._consent.told(event)
         return self._tooling.called(event, now)
 
     def _remote_tool_started(self, event: on.RemoteToolStarted, now: float) -> None:
@@ -277,11 +283,12 @@ class CallBridge:
         self._call.agent = agent
         self._call.caller.detection = agent.turn_detection
         self._tooling.policies = tools
-        self._digits.rules = agent.dtmf
-        self._silence.rules = agent.idle
+        self._keypad.agent_changed()
         self._farewell.agent_changed(now)
 
     def _machine_answered(self, event: on.MachineAnswered, now: float) -> Commands:
+        if self._call.taken_over:  # who hears it for themselves
+            return NOTHING
         if event.message is None:
             return self._end(do.EndCall("machine", MACHINE), now)
         self._call.deaf = True
@@ -291,17 +298,6 @@ class CallBridge:
         return commands
 
     # The end of the call
-
-    def _silence_lasts(self, now: float) -> None:
-        idle = self.agent.idle
-        if idle is None or self._farewell.at_hand:
-            return
-        self._responses.held = False
-        self._call.caller.forget_end()
-        if self._silence.prompt_again():
-            self._responses.want(Request(idle.prompt))
-        else:
-            self._farewell.caller_is_silent()
 
     def _hang_up(self, now: float) -> Commands:
         end = self._farewell.end()
@@ -325,14 +321,16 @@ class CallBridge:
             self._responses.want(ANSWER)
         if self._farewell.over:
             self._responses.drop_all()
-        here = not self._absence.at_hand
+        here = not (self._absence.at_hand or call.taken_over)
         hearing = here and call.streaming and not self._farewell.at_hand
         commands = self._tooling.release(now) if here else NOTHING
         if self._tooling.endless:  # a goodbye in the same breath as a transfer is not the end of the call
             self._farewell.withdraw()
-        commands += self._waiting.follow(now, allowed=call.streaming and call.ready and not self._farewell.at_hand)
+        spoken_to = call.streaming and call.ready and not (call.taken_over or self._farewell.at_hand)
+        commands += self._waiting.follow(now, allowed=spoken_to)
         if hearing:
             commands += self._handover.follow(now)
+        commands += self._record(now)
         if call.ready and here:  # an answer that began now would be cut off, and not be given again
             asked = self._responses.next(answerable=not self._tool_calls.incomplete)
             if asked:
@@ -341,19 +339,22 @@ class CallBridge:
         quiet = self._responses.idle and not self._speech.playing and not self._tool_calls.open
         if self._farewell.over and quiet and here:
             return commands + self._hang_up(now)
-        due = self._silence.due(now, quiet=quiet and hearing and call.ready, sounding=call.caller.speaking)
-        if due is None:
-            self._timers.cancel("idle")
-        else:
-            self._timers.set("idle", due)
+        self._silence.follow(now, quiet=quiet and hearing and call.ready and not self._consent.open)
         return commands
+
+    def _record(self, now: float) -> Commands:
+        call = self._call
+        away = self._absence.at_hand or call.taken_over
+        allowed = call.ready and call.streaming and not (away or self._farewell.at_hand)
+        return self._consent.follow(now, typing_secret=self._keypad.typing_secret, allowed=allowed)
 
 
 _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.StreamStarted: CallBridge._stream_started,
     on.StreamEnded: CallBridge._stream_ended,
-    on.MarkReached: lambda bridge, event, now: bridge._progressed(bridge._speech.mark_reached(event.mark, now), now),
+    on.MarkReached: lambda bridge, event, now: bridge._marks.reached(event.mark, now),
     on.DigitPressed: CallBridge._digit_pressed,
+    on.CallerWrote: lambda bridge, event, now: bridge._writing.wrote(event.text, now),
     on.SessionReady: CallBridge._session_is_ready,
     on.SessionEnded: lambda bridge, event, now: bridge._lose_session(event.problem),
     on.SessionErrored: CallBridge._session_errored,
@@ -382,12 +383,16 @@ _HANDLERS: dict[type, Callable[[CallBridge, Any, float], Commands | None]] = {
     on.CallerGone: CallBridge._caller_gone,
     on.MachineAnswered: CallBridge._machine_answered,
     on.MoneyUsedUp: lambda bridge, event, now: bridge._farewell.money_is_used_up(event.limit, now),
-    on.HangUpRequested: lambda bridge, event, now: bridge._end(bridge._absence.hung_up(event.reason), now),
+    on.HangUpRequested: lambda bridge, event, now: bridge._end(bridge._absence.hung_up(event), now),
+    on.Whispered: lambda bridge, event, now: bridge._operator.whispered(event.text),
+    on.SayRequested: lambda bridge, event, now: bridge._operator.say(event.text),
+    on.TakenOver: lambda bridge, event, now: bridge._operator.takes_over(now),
+    on.HandedBack: lambda bridge, event, now: bridge._operator.hands_back(now),
 }
 
 _TIMERS: dict[str, Callable[[CallBridge, float], Commands | None]] = {
-    "digits": lambda bridge, now: bridge._typed(bridge._digits.take()),
-    "playout": CallBridge._mark_overdue,
+    "digits": lambda bridge, now: bridge._keypad.paused(),
+    "playout": lambda bridge, now: bridge._marks.look_after(now),
     "endless": lambda bridge, now: bridge._floor.speech_stopped(now),
     "unanswered": lambda bridge, now: bridge._floor.stop_holding(),
     "overdue": lambda bridge, now: bridge._failures.overdue(now),
@@ -397,7 +402,9 @@ _TIMERS: dict[str, Callable[[CallBridge, float], Commands | None]] = {
     "filler": lambda bridge, now: None,  # what is due follows from the state of the call
     "handover": lambda bridge, now: bridge._handover.wait_no_longer(),
     "away": lambda bridge, now: bridge._end(bridge._absence.over("the caller did not come back"), now),
-    "idle": CallBridge._silence_lasts,
+    "consent": lambda bridge, now: bridge._consent.unanswered(),
+    "secret": lambda bridge, now: None,  # what is due follows from the state of the call
+    "idle": lambda bridge, now: bridge._silence.lasts(),
     "warning": lambda bridge, now: bridge._farewell.warn(),
     "limit": lambda bridge, now: bridge._farewell.time_is_up(now),
     "farewell": CallBridge._hang_up,

@@ -143,10 +143,51 @@ class StopMusic:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Record the call from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSilence:
+    """Keep silence in the recording, in place of both sides, from `before_s` ago until `Record`."""
+
+    before_s: float = 0.0
+
+
+ConsentHow = Literal["announced", "key", "speech", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConsent:
+    """What the caller answers to being recorded is known, and how they did.
+
+    `announced`: they heard that they are, and go on; `none`: they did not answer.
+    """
+
+    given: bool
+    how: ConsentHow
+
+
+@dataclass(frozen=True, slots=True)
 class ReportTurn:
     """A turn of the transcript is new or has changed."""
 
     turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDigits:
+    """The caller has typed something, and is done with it. `secure`: it is a secret, not to be kept."""
+
+    digits: str = field(repr=False)
+    secure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTakeOver:
+    """Who talks to the caller has changed: an operator (`on`), or the agent again."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +218,12 @@ Command = (
     | CloseSession
     | StartMusic
     | StopMusic
+    | Record
+    | KeepSilence
+    | ReportConsent
     | ReportTurn
+    | ReportDigits
+    | ReportTakeOver
     | EndCall
 )
 Commands = tuple[Command, ...]

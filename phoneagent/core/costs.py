@@ -130,9 +130,11 @@ class Cost:
     streams: Decimal = Decimal(0)
     recording: Decimal = Decimal(0)
     machine_detection: Decimal = Decimal(0)
+    after_call: Decimal = Decimal(0)
     unpriced: frozenset[str] = frozenset()
 
     @property
     def total(self) -> Decimal:
         """All of it."""
-        return self.model + self.transcription + self.telephone + self.streams + self.recording + self.machine_detection
+        parts = (getattr(self, f.name) for f in fields(self) if f.name != "unpriced")
+        return sum(parts, Decimal(0))

@@ -15,10 +15,17 @@ class DigitCollector:
 
     def __init__(self, rules: Dtmf) -> None:
         self.rules = rules
+        self.secure = False  # whether one of the last message's keys is a secret
         self._digits = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are keys of a message that is not complete."""
+        return bool(self._digits)
 
     def press(self, digit: str) -> str | None:
         """Add a key. Returns the digits if the message is complete with it."""
+        self.secure = self.rules.secure or (self.secure and self._digits != "")
         if digit == self.rules.terminator:
             return self.take() or digit
         self._digits += digit

@@ -48,6 +48,13 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerWrote:
+    """The caller, who telephones from a browser, has written something instead of saying it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MarkReached:
     """The leg returned a mark: everything queued before it was played, or was cleared."""
 
@@ -59,7 +66,9 @@ class MarkReached:
 
 @dataclass(frozen=True, slots=True)
 class SessionReady:
-    """The session has confirmed its configuration, the audio formats above all."""
+    """The session has confirmed its configuration, the audio formats above all. The engine calls it `session_id`."""
+
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +286,48 @@ class MoneyUsedUp:
 
 @dataclass(frozen=True, slots=True)
 class HangUpRequested:
-    """Somebody other than caller and agent wants the call to end: an operator, a drain's deadline."""
+    """Somebody other than caller and agent wants the call to end: an operator, a drain's deadline.
+
+    `sorry`: it is not what anybody on the call has wanted, and the caller hears the agent's apology.
+    """
 
     reason: str
+    sorry: bool = False
+
+
+# From an operator, who steps into the call
+
+
+@dataclass(frozen=True, slots=True)
+class Whispered:
+    """A note for the agent, of which the caller hears nothing."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """The agent is to say these very words to the caller."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """An operator talks to the caller from now on, in the agent's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """The operator leaves the caller to the agent again, or their connection is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAudio:
+    """A piece of the operator's audio, `ms` long, for the caller."""
+
+    audio: str = field(repr=False)
+    ms: float
 
 
 Event = (
@@ -287,6 +335,7 @@ Event = (
     | StreamEnded
     | CallerAudio
     | DigitPressed
+    | CallerWrote
     | MarkReached
     | SessionReady
     | SessionEnded
@@ -317,4 +366,9 @@ Event = (
     | MachineAnswered
     | MoneyUsedUp
     | HangUpRequested
+    | Whispered
+    | SayRequested
+    | TakenOver
+    | HandedBack
+    | OperatorAudio
 )

@@ -11,7 +11,7 @@ from phoneagent.core.errors import Problem
 from phoneagent.core.responses import ANSWER, Request
 from phoneagent.core.state import CallState
 from phoneagent.core.toolcalls import ToolCalls
-from phoneagent.core.tooling import CALLER_SPOKE
+from phoneagent.core.tooling import CALLER_SPOKE, TAKEN_OVER
 
 END_CALL = "end_call"
 MACHINE = "answering machine"
@@ -80,17 +80,20 @@ class Farewell:
     # How long the call may last
 
     def count_time(self, now: float) -> None:
-        """Count the length of the call: caller and agent hear each other."""
+        """Count the length of the call: caller and agent hear each other, unless an operator has it."""
         self._stop_counting(now)
+        if self._call.taken_over:
+            return
         self._counted_since = now
         limits = self._call.agent.limits
         end = now + limits.max_minutes * 60 - self._used_s
-        self._call.timers.set("limit", end)
+        if now < end:
+            self._call.timers.set("limit", end)
         if now < end - limits.warn_s:
             self._call.timers.set("warning", end - limits.warn_s)
         if self._why is not None and self._why.firm and self._why.awaits is not None:
             self._call.timers.set("farewell", now + (MESSAGE_S if self._why.undisturbed else FIRM_S))
-        if self._used_up is not None:
+        if self._used_up is not None or now >= end:
             self.time_is_up(now)
 
     def agent_changed(self, now: float) -> None:
@@ -103,6 +106,15 @@ class Farewell:
         self._stop_counting(now)
         self.withdraw()
         self._call.timers.cancel("farewell")
+
+    def taken_over(self, now: float) -> Commands:
+        """Count no further, and don't end the call while an operator has it; a limit that was reached has its goodbye
+        when they hand it back."""
+        why, self._why = self._why, None
+        self._stop_counting(now)
+        self._call.timers.cancel("farewell")
+        unanswered = None if why is None else why.tool_call_id
+        return NOTHING if unanswered is None else (SendToolOutput(unanswered, TAKEN_OVER),)
 
     def withdraw(self) -> None:
         """Go on with the call, unless its end is not the agent's or the caller's to decide."""

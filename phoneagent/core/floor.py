@@ -99,14 +99,14 @@ class Floor:
 
     # The agent
 
-    def interrupt(self, now: float) -> Commands:
-        """Stop the agent where the caller stopped hearing it, and tell the session so."""
+    def interrupt(self, now: float, *, by_voice: bool = True) -> Commands:
+        """Stop the agent where the caller stopped hearing it, and tell the session so; which hears a voice itself."""
         self._call.caller.end_trial()
         if not self.agent_speaks:
             return NOTHING
         self._call.counters.barge_ins += 1
         # A session that interrupts by itself has cancelled its response already.
-        commands = self.cut(now, cancel=not self._call.agent.barge_in.by_session)
+        commands = self.cut(now, cancel=not (by_voice and self._call.agent.barge_in.by_session))
         return commands + self._tooling.caller_spoke()
 
     def cut(self, now: float, *, cancel: bool = True) -> Commands:
@@ -133,8 +133,9 @@ class Floor:
             unwanted = not self._farewell.awaits(request)
         else:
             self._farewell.caller_is_answered()
-            unwanted = call.away or (request is not None and call.caller.speaking and not self.protected)
-            if unwanted and request is not None and request.line is None:
+            interrupted = request is not None and call.caller.speaking and not self.protected
+            unwanted = call.away or call.taken_over or interrupted
+            if unwanted and request is not None and (request.line is None or request.first):
                 # Asked for just before the caller began to speak: wanted again if that turns out to be a noise.
                 call.responses.want(request)
         if not unwanted:

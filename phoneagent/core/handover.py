@@ -39,7 +39,9 @@ class Handover:
         agent, before = event.agent, self._call.agent
         if (agent.voice, agent.model) == (before.voice, before.model):
             self._act_for(agent, event.tools, now)
-            return UpdateSession(agent), *self._tooling.answer(event.tool_call_id, _result(_you_are(agent, before)))
+            return UpdateSession(self._call.attending), *self._tooling.answer(
+                event.tool_call_id, _result(_you_are(agent, before))
+            )
         self._next, self._overdue = event, False
         self._call.timers.set("handover", now + ANNOUNCED_S)
         if self._call.speech.latest_response != response_id:  # it called the tool without a word

@@ -47,6 +47,10 @@ class CallerSpeech:
         window_ms = (rules.silence_duration_ms or 0) if rules.type == "server_vad" else 0
         self._ended_at = now - window_ms / 1000
 
+    def ended(self, now: float) -> None:
+        """The caller has put it in writing, and waits for an answer from now on."""
+        self._ended_at = now
+
     def left(self) -> None:
         """Nobody is heard any more, nor to be answered."""
         self.speaking = False

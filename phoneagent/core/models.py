@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+CURRENT = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini")
+TRANSCRIBING = ("gpt-live-transcribe", "gpt-transcribe", "gpt-realtime-whisper")
+
 Voice = Literal["alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"]
 VOICES: tuple[str, ...] = get_args(Voice)
 SPEECH_API_VOICES = ("fable", "nova", "onyx")  # a Realtime session that is given one of these speaks noise

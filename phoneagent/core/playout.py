@@ -132,8 +132,8 @@ class Playout:
         self._marks.clear()
         return self._reached(_Mark("", self._sent_ms, restarts=True), now)
 
-    def stop(self, now: float) -> tuple[Heard, ...]:
-        """Forget everything queued, because it is being cleared. Returns how far each unfinished turn was heard."""
+    def heard(self, now: float) -> tuple[Heard, ...]:
+        """How far each unfinished turn was heard, in their order."""
         position = self.position_ms(now)
         turns: dict[str, Heard] = {}
         for clip in self._clips:
@@ -147,13 +147,18 @@ class Playout:
                 length + (before.received_ms if before else 0.0),
                 clip.complete,
             )
+        return tuple(turns.values())
+
+    def stop(self, now: float) -> tuple[Heard, ...]:
+        """Forget everything queued, because it is being cleared. Returns how far each unfinished turn was heard."""
+        heard = self.heard(now)
         self._clips.clear()
         self._marks.clear()
         self._sent_ms = self._known_ms = 0.0
         self._marked_ms = -1.0
         self._track_began = None
         self.dry_at = now
-        return tuple(turns.values())
+        return heard
 
     def _mark(self, *, restarts: bool) -> str:
         self._marks_sent += 1

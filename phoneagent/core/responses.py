@@ -20,11 +20,12 @@ from phoneagent.core.wording import say_exactly
 class Request:
     """A response that is to be asked for: a line to say, or (None) an answer to the conversation.
 
-    `at_once`: it does not wait for the outputs of tools.
+    `at_once`: it does not wait for the outputs of tools. `first`: the line comes before those that are not.
     """
 
     line: Line | None = None
     at_once: bool = field(default=False, compare=False)
+    first: bool = field(default=False, compare=False)
 
     def commands(self) -> Commands:
         """What asks the session for it."""
@@ -54,7 +55,7 @@ class Responses:
         self.held = False  # the caller speaks: the session will answer that first
         self.paused = False  # a refusal or a failure asks for a moment's patience
         self._answer: Request | None = None  # that is wanted
-        self._lines: deque[Line] = deque()
+        self._lines: deque[Request] = deque()  # those that come first in front
 
     @property
     def busy(self) -> bool:
@@ -69,7 +70,8 @@ class Responses:
     def want(self, request: Request) -> None:
         """Have a response asked for as soon as that is allowed."""
         if request.line is not None:
-            self._lines.append(request.line)
+            before = sum(other.first for other in self._lines) if request.first else len(self._lines)
+            self._lines.insert(before, request)
         elif self._answer is None or request.at_once:
             self._answer = request
 
@@ -84,8 +86,8 @@ class Responses:
 
     def forget(self, line: Line) -> None:
         """Forget the wish for a line that was not asked for yet."""
-        if line in self._lines:
-            self._lines.remove(line)
+        if (request := Request(line)) in self._lines:
+            self._lines.remove(request)
 
     def start_over(self) -> None:
         """Another session takes the place of this one: what was wanted of that is wanted of this."""
@@ -103,11 +105,11 @@ class Responses:
         """
         if self.busy or self.held or self.paused:
             return NOTHING
-        line, answer = self._lines[0] if self._lines else None, self._answer
+        line, answer = self._lines[0].line if self._lines else None, self._answer
         if not (answerable or (line and line.exact) or (answer and answer.at_once)):
             return NOTHING
         if line is not None:
-            self.asked = Request(self._lines.popleft())
+            self.asked = self._lines.popleft()
         else:
             self.asked, self._answer = answer, None
         return NOTHING if self.asked is None else self.asked.commands()
@@ -127,7 +129,7 @@ class Responses:
         if request.line is None:
             self.want(request)
         else:
-            self._lines.appendleft(request.line)
+            self._lines.appendleft(request)
 
     def ended(self, response_id: str) -> Request | None:
         """Note the end of a response. Returns what it had been asked for, to ask again if it failed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from phoneagent.core.agents import Idle
+from phoneagent.core.farewell import Farewell
+from phoneagent.core.responses import Request
+from phoneagent.core.state import CallState
 
 SPEECH_GRACE_S = 0.5  # between the end of speech and the turn that it becomes
 ENDLESS_SPEECH_S = 30.0  # speech that never becomes a turn is noise
@@ -14,8 +16,9 @@ class SilenceWatch:
     What starts and stops without becoming a turn, such as the comfort noise of a line, counts as silence.
     """
 
-    def __init__(self, rules: Idle | None) -> None:
-        self.rules = rules
+    def __init__(self, call: CallState, farewell: Farewell) -> None:
+        self._call = call
+        self._farewell = farewell
         self._prompts = 0
         self._quiet_since: float | None = None
         self._sound_ended = float("-inf")
@@ -33,18 +36,30 @@ class SilenceWatch:
         """A sound ended; whether it was speech is not known yet."""
         self._sound_ended = now
 
-    def due(self, now: float, *, quiet: bool, sounding: bool) -> float | None:
-        """When the silence will have lasted too long. `quiet`: the agent neither speaks nor is about to."""
-        if self.rules is None or not quiet:
+    def follow(self, now: float, *, quiet: bool) -> None:
+        """Wake up when the silence will have lasted too long. `quiet`: the agent neither speaks nor is about to."""
+        rules, timers = self._call.agent.idle, self._call.timers
+        if rules is None or not quiet:
             self._quiet_since = None
-            return None
+            timers.cancel("idle")
+            return
         if self._quiet_since is None:
             self._quiet_since = now
-        due = self._quiet_since + self.rules.after_s
-        return max(due + ENDLESS_SPEECH_S if sounding else due, self._sound_ended + SPEECH_GRACE_S)
+        due = self._quiet_since + rules.after_s
+        if self._call.caller.speaking:
+            due += ENDLESS_SPEECH_S
+        timers.set("idle", max(due, self._sound_ended + SPEECH_GRACE_S))
 
-    def prompt_again(self) -> bool:
-        """The silence lasted too long: whether to prompt the caller once more, rather than to give up."""
+    def lasts(self) -> None:
+        """It has lasted too long: the caller is prompted, or at last given up."""
+        rules = self._call.agent.idle
+        if rules is None or self._farewell.at_hand:
+            return
+        self._call.responses.held = False
+        self._call.caller.forget_end()
         self._quiet_since = None
         self._prompts += 1
-        return self.rules is not None and self._prompts <= self.rules.times
+        if self._prompts <= rules.times:
+            self._call.responses.want(Request(rules.prompt))
+        else:
+            self._farewell.caller_is_silent()

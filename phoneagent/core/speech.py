@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.commands import NOTHING, Command, Commands
 from phoneagent.core.playout import Playout, Progress
-from phoneagent.core.transcript import Transcript
+from phoneagent.core.transcript import Transcript, Turn, split_heard
 
+LETTERS_PER_S = 15.0  # of speech, until all of a turn is there and the share of its audio tells better
 MARK_OVERDUE_S = 2.0  # a mark that is later than this behind its audio is not coming back
 
 
@@ -98,6 +100,20 @@ class AgentSpeech:
 
     def _early_audio(self) -> Iterator[on.AgentAudio]:
         return (event for event in self._early or () if isinstance(event, on.AgentAudio))
+
+    def hearing(self, now: float) -> Turn | None:
+        """The turn that the caller is in the middle of hearing, its words divided at what they have heard by now."""
+        for heard in self._playout.heard(now):
+            if heard.complete and heard.heard_ms >= heard.received_ms:
+                continue
+            if (turn := self._transcript.turn(heard.turn_id)) is None:
+                return None
+            words, share = turn.text + turn.unheard, heard.heard_ms / heard.received_ms
+            if words and not heard.complete:
+                share = min(share, heard.heard_ms / 1000 * LETTERS_PER_S / len(words))
+            text, unheard = split_heard(words, share)
+            return replace(turn, text=text, unheard=unheard)
+        return None
 
     def mark_reached(self, mark: str, now: float) -> Progress:
         """Follow the playing."""

@@ -6,7 +6,7 @@ A day is one of UTC, and a call belongs to that on which it began.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +16,8 @@ from phoneagent.core.agents import Limits
 
 NEARLY = Decimal("0.8")  # of a limit
 SERVICE_LIMIT = "PHONEAGENT_DAY_USD"
+
+_Key = tuple[date, str, str]  # a day, and whose: the agent's of this name, the number's, or the service's
 
 _KEPT = timedelta(days=1)  # a call that began yesterday may go on
 
@@ -80,7 +82,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What a call has cost so far. `number` is ours, the one that was called or that calls."""
+    """What a call has cost so far. `call_id` is our id of it, `number` ours, the one that was called or that calls."""
 
     call_id: str
     day: date
@@ -103,12 +105,13 @@ class DayTotals(Protocol):
 
 
 class Ledger:
-    """The day totals of one process, in memory: of today and yesterday."""
+    """Day totals in memory, of today and yesterday: of this process's calls, and of what it is told of others'."""
 
     def __init__(self) -> None:
         self._latest = date.min
         self._running: dict[str, Posting] = {}
-        self._totals: defaultdict[tuple[date, str, str], Decimal] = defaultdict(Decimal)
+        self._totals: defaultdict[_Key, Decimal] = defaultdict(Decimal)
+        self._of_others: Mapping[_Key, Decimal] = {}
 
     def post(self, posting: Posting) -> None:
         """Take note of what a call has cost so far, in place of what was posted for it before."""
@@ -129,8 +132,19 @@ class Ledger:
 
     def spent(self, day: date, agent: str, number: str) -> Spent:
         """What the calls of a day have cost so far."""
-        return Spent(*(self._totals.get(key, Decimal(0)) for key in _keys(day, agent, number)))
+        none = Decimal(0)
+        keys = _keys(day, agent, number)
+        return Spent(*(self._totals.get(key, none) + self._of_others.get(key, none) for key in keys))
+
+    def learn(self, spent: Mapping[tuple[date, str, str], Decimal]) -> None:
+        """Take note of what calls of other processes have cost by day, agent and number of ours, in place of what was
+        learned before."""
+        of_others: defaultdict[_Key, Decimal] = defaultdict(Decimal)
+        for (day, agent, number), usd in spent.items():
+            for key in _keys(day, agent, number):
+                of_others[key] += usd
+        self._of_others = of_others
 
 
-def _keys(day: date, agent: str, number: str) -> tuple[tuple[date, str, str], ...]:
+def _keys(day: date, agent: str, number: str) -> tuple[_Key, ...]:
     return (day, "agent", agent), (day, "number", number), (day, "service", "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from phoneagent.core.agents import Agent
+from phoneagent.core.agents import Agent, BargeIn
 from phoneagent.core.commands import NOTHING, AddMessage, Commands
 from phoneagent.core.hearing import CallerSpeech
 from phoneagent.core.history import History
@@ -13,6 +13,8 @@ from phoneagent.core.responses import Responses
 from phoneagent.core.speech import AgentSpeech
 from phoneagent.core.timers import Timers
 from phoneagent.core.transcript import Transcript
+
+_NEVER = BargeIn(after_ms=None)
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Counters:
     truncations_refused: int = 0
     responses_failed: int = 0
     errors: int = 0
+    operator_audio_dropped: int = 0
 
 
 class CallState:
@@ -42,6 +45,7 @@ class CallState:
         self.streaming = False  # the caller can hear
         self.away = False  # the caller was, and is to be again
         self.deaf = False  # who listens is an answering machine
+        self.taken_over = False  # an operator talks to the caller, and the agent is silent
         self.opening = True  # a session is being set up
         self.ready = False  # a session can be talked to
         self._began = began
@@ -54,6 +58,11 @@ class CallState:
     def calm(self) -> bool:
         """Whether nobody speaks or is about to."""
         return self.responses.idle and not self.responses.held and not self.speech.playing
+
+    @property
+    def attending(self) -> Agent:
+        """The agent, as its session is to attend to the caller: not by itself while an operator has the call."""
+        return replace(self.agent, barge_in=_NEVER) if self.taken_over else self.agent
 
     def tell(self, role: Literal["system", "user"], text: str) -> Commands:
         """Put a text into the conversation: now if there is a session, else the next one is told with all the rest."""

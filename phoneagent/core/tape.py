@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
@@ -27,7 +28,7 @@ SLIP_S = 0.005  # a shorter gap or overlap is the network's, or a clock's: the a
 CUT_EARLY_S = 0.01  # no time is known exactly: rather a little too little than anything that was not heard
 DRY_SLACK_S = 0.25  # as in `playout`: when less is queued by our reckoning, the phone may have run dry
 FRESH_S = 0.1  # a frame older than that bounds nothing: the phone sends none, or the network stalls
-PIECE_S = 1.0  # frames that follow each other are put together, until it is so much
+PIECE = RATE  # samples: frames that follow each other are put together, until it is so much
 ROUND_TRIPS = 8  # the shortest of the last so many counts
 
 
@@ -35,7 +36,7 @@ ROUND_TRIPS = 8  # the shortest of the last so many counts
 class _Piece:
     """Audio of one side; empty for a mark."""
 
-    audio: bytes | bytearray = field(repr=False)
+    audio: bytearray = field(repr=False)
     earliest: float
     latest: float = inf  # closer to the truth the more marks have come back
     told: bool = False  # word of it has come
@@ -91,7 +92,7 @@ class _Side:
         out = bytearray()
         begins = self._begins()
         while self.pieces:
-            piece, at = self.pieces[0], begins.popleft()
+            piece, at = self.pieces[0], next(begins)
             wanted = round((at - self._began) * RATE)
             heard = max(0, min(len(piece.audio), round((piece.cut_at - at) * RATE))) if piece.cut_at < inf else None
             if piece.begins is None:
@@ -115,20 +116,18 @@ class _Side:
         self._done = end
         return bytes(out.ljust(end - first, SILENCE))
 
-    def _begins(self) -> deque[float]:
+    def _begins(self) -> Iterator[float]:
         """When each piece begins, by all that is known now."""
         self._narrow()
         over_at, cut_at = self._over_at, self._cut_at
-        begins: deque[float] = deque()
-        for piece in self.pieces:
+        for piece in tuple(self.pieces):
             if piece.cut_at != cut_at:  # after a clear the phone is free
                 over_at = min(over_at, cut_at)
             at = piece.begins
             if at is None:
                 at = piece.likely(over_at)
-            begins.append(at)
+            yield at
             over_at, cut_at = at + piece.length_s, piece.cut_at
-        return begins
 
     def _narrow(self) -> None:
         """Find the latest time at which each piece can have begun: it was over when the next began."""
@@ -158,6 +157,7 @@ class Tape:
         self._marks: dict[str, tuple[_Piece, float | None]] = {}  # and when it was sent, if it comes back at once
         self._marks_back: list[_Piece] = []  # since the last frame
         self._speech: _Piece | None = None  # the last of the caller's, which may grow
+        self._words: _Piece | None = None  # the last of the agent's that may
         self._frame_came = -inf
         self._queued_until = -inf
         self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS)
@@ -175,34 +175,46 @@ class Tape:
 
     def caller(self, audio: str, now: float) -> None:
         """A frame of the caller has come, base64."""
-        frame = a2b_base64(audio)
-        began = now - len(frame) / RATE
+        self.frames(((now, audio),))
+
+    def frames(self, frames: Iterable[tuple[float, str]]) -> None:
+        """Frames of the caller have come, each at its time, base64, with nothing in between. Nearly all that a tape is
+        told are these."""
         piece = self._speech
-        into_s = 0.0 if piece is None else len(piece.audio) / RATE
-        if piece is None or began - piece.latest > into_s + SLIP_S or into_s >= PIECE_S:
-            piece, into_s = _Piece(bytearray(), earliest=began), 0.0
-            self._caller.pieces.append(piece)
-            self._speech = piece
-        if began - into_s < piece.latest:
-            piece.latest = began - into_s
-        piece.audio += frame
-        self._frame_came = now
-        if self._marks_back:
-            moment = _Moment(piece, piece.length_s)
-            for mark in self._marks_back:
-                mark.before = moment
-            self._marks_back.clear()
+        for now, audio in frames:
+            frame = a2b_base64(audio)
+            began = now - len(frame) / RATE
+            late_s = inf  # against what was said before, if it goes on without a gap
+            if piece is not None and (said := len(piece.audio)) < PIECE:
+                late_s = began - said / RATE - piece.latest
+            if piece is None or late_s > SLIP_S:
+                piece = self._speech = _Piece(bytearray(), earliest=began, latest=began)
+                self._caller.pieces.append(piece)
+            elif late_s < 0.0:
+                piece.latest += late_s
+            piece.audio += frame
+            if self._marks_back:
+                moment = _Moment(piece, piece.length_s)
+                for mark in self._marks_back:
+                    mark.before = moment
+                self._marks_back.clear()
+            self._frame_came = now
 
     def play(self, audio: str, now: float) -> None:
         """Audio, base64, was queued at the leg."""
-        piece = _Piece(a2b_base64(audio), earliest=now + self._round_trip_s)
-        self._agent.pieces.append(piece)
-        self._queued_until = max(self._queued_until, piece.earliest) + piece.length_s
+        more, earliest, piece = a2b_base64(audio), now + self._round_trip_s, self._words
+        if piece is not None and piece.cut_at == inf and earliest < self._queued_until:
+            piece.audio += more  # there is no mark between them, nor a gap
+        else:
+            self._words = _Piece(bytearray(more), earliest)
+            self._agent.pieces.append(self._words)
+        self._queued_until = max(self._queued_until, earliest) + len(more) / RATE
 
     def mark(self, name: str, now: float) -> None:
         """A mark was queued."""
-        piece = _Piece(b"", earliest=now + self._round_trip_s)
+        piece = _Piece(bytearray(), earliest=now + self._round_trip_s)
         self._agent.pieces.append(piece)
+        self._words = None
         self._marks[name] = piece, now if now > self._queued_until + DRY_SLACK_S else None
 
     def reached(self, name: str, now: float) -> None:
@@ -231,8 +243,9 @@ class Tape:
 
     def pause(self, now: float) -> None:
         """Keep nothing of either side from now on; silence takes its place."""
-        if not self._pauses or self._pauses[-1][1] < inf:
-            self._pauses.append((now, inf))
+        while self._pauses and self._pauses[-1][1] >= now:  # it may have begun before one that is over
+            now = min(now, self._pauses.pop()[0])
+        self._pauses.append((now, inf))
 
     def resume(self, now: float) -> None:
         """Keep both again."""

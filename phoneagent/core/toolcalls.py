@@ -28,11 +28,11 @@ class ToolCalls:
         """Note that the output of a call is posted; `silent`: nobody need speak of it."""
         response_id = self._open.pop(tool_call_id, None)
         if response_id is not None:
-            self._posted[response_id] = self._posted.get(response_id, False) or not silent
+            self.posted(response_id, silent=silent)
 
-    def posted(self, response_id: str) -> None:
-        """Note an output that the model is to speak of."""
-        self._posted[response_id] = True
+    def posted(self, response_id: str, *, silent: bool = False) -> None:
+        """Note that an output is posted of a call that was not noted."""
+        self._posted[response_id] = self._posted.get(response_id, False) or not silent
 
     def take_answerable(self, active_response: str | None) -> bool:
         """Whether a response that is over has had its last output posted since this was last asked."""

@@ -37,7 +37,9 @@ CALLER_SPOKE = tool_error(
 )
 _CANCELLED = tool_error("cancelled", "It was stopped because the caller spoke. It may or may not have been done.")
 _AWAY = "The caller is not on the line, so nothing was done."
+_TAKEN_OVER = "A colleague talks to the caller now, so nothing was done."
 _GIVEN_UP = tool_error("cancelled", "It was stopped because you end the call. It may or may not have been done.")
+TAKEN_OVER = tool_error("taken_over", _TAKEN_OVER)
 _CALLER_AWAY = tool_error("caller_away", _AWAY)
 _SESSION_GONE = tool_error("not_done", "The conversation moved on to another session first, so nothing was done.")
 _NOT_ALLOWED = "You are not allowed to use this tool."
@@ -111,6 +113,8 @@ class Tooling:
         self._calls.begin(run.tool_call_id, run.response_id)
         if self._call.away or self._call.deaf:
             return self._done(run, _CALLER_AWAY, ran=False)
+        if self._call.taken_over:
+            return self._done(run, TAKEN_OVER, ran=False)
         if (policy.after_speech or policy.side_effects) and self._call.speech.is_silenced(event.response_id):
             return self._done(run, CALLER_SPOKE, ran=False)
         if (first := self._deeds.get(wanted)) is not None:
@@ -139,6 +143,8 @@ class Tooling:
             reason = _NOT_ALLOWED
         elif self._call.away or self._call.deaf:
             reason = _AWAY
+        elif self._call.taken_over:
+            reason = _TAKEN_OVER
         elif policy.confirm and not self._confirmations.granted(deed(event.name, event.arguments)):
             reason = _READ_BACK
         if reason is not None:

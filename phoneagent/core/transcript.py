@@ -11,9 +11,9 @@ class Turn:
     """One turn of the transcript, as known so far.
 
     `text` is what the caller said, or what of the agent's words was heard; `unheard` is the rest of them.
-    `at_s` counts from the start of the call. `latency_ms` is the silence before an agent's turn: from the end of
-    the caller's speech to the first audio played. `final` turns do not change any more, except that words of an
-    interrupted turn may still be added to the unheard ones.
+    `at_s` is when it began to be heard, counted from the start of the call. `latency_ms` is the silence before an
+    agent's turn: from the end of the caller's speech to the first audio played. `final` turns do not change any more,
+    except that words of an interrupted turn may still be added to the unheard ones.
     """
 
     turn_id: str
@@ -49,12 +49,18 @@ class Transcript:
         self._order: list[str] = []  # every item of the conversation, also those that nobody says
         self._notes: set[str] = set()  # of these, what the session gives no place
         self._turns: dict[str, Turn] = {}
+        self._began_s: dict[str, float] = {}  # when the caller began what may become a turn
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns that hold words, in order."""
-        found = (self._turns.get(turn_id) for turn_id in self._order)
-        return tuple(turn for turn in found if turn is not None and (turn.text or turn.unheard))
+        return tuple(turn for _, turn in self.placed_turns)
+
+    @property
+    def placed_turns(self) -> tuple[tuple[int, Turn], ...]:
+        """The same, each with its place among all items, which it keeps unless one is put in front of it later."""
+        found = ((place, self._turns.get(turn_id)) for place, turn_id in enumerate(self._order))
+        return tuple((place, turn) for place, turn in found if turn is not None and (turn.text or turn.unheard))
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -88,10 +94,14 @@ class Transcript:
         """The turn of that id; a new one, at the end, if there is none."""
         turn = self._turns.get(turn_id)
         if turn is None:
-            turn = self._turns[turn_id] = Turn(turn_id, speaker, at_s=at_s)
+            turn = self._turns[turn_id] = Turn(turn_id, speaker, at_s=self._began_s.pop(turn_id, at_s))
             if turn_id not in self._order:
                 self._order.append(turn_id)
         return turn
+
+    def caller_begins(self, turn_id: str, at_s: float) -> None:
+        """Note that the caller begins to speak: if a turn comes of it, it began then."""
+        self._began_s.setdefault(turn_id, at_s)
 
     def caller_said(self, turn_id: str, text: str, *, final: bool, at_s: float) -> Turn:
         """Add a piece of the caller's words, or (final) replace them by the whole."""

@@ -23,3 +23,14 @@ _KEYPAD = "[The caller typed on the keypad] "
 def keypad(digits: str) -> str:
     """The caller's message that tells a model which keys were pressed."""
     return _KEYPAD + digits
+
+
+_WHISPER = (
+    "A note from a colleague who follows this call. The caller does not hear it: act on it from your next answer on, "
+    "and mention neither the note nor the colleague.\n\n"
+)
+
+
+def whispered(text: str) -> str:
+    """The service's message that passes an operator's note on to a model."""
+    return _WHISPER + text

@@ -16,6 +16,7 @@ from phoneagent.core.agents import (
     Idle,
     Limits,
     Line,
+    Recording,
     ToolPolicy,
     Transcription,
 )
@@ -43,7 +44,10 @@ def agent(random: Random) -> Agent:
         idle=random.choice((None, Idle(after_s=2, times=1))),
         limits=Limits(max_minutes=random.choice((0.5, 15)), warn_s=10),
         transcription=random.choice((Transcription(), Transcription(model=None))),
-        dtmf=Dtmf(length=random.choice((None, 4))),
+        dtmf=Dtmf(random.choice(("#", "0")), length=random.choice((None, 4)), secure=random.random() < 0.3),
+        recording=random.choice(
+            (Recording(), Recording("on"), Recording("on", Line("Recorded")), *[Recording("ask")] * 3)
+        ),
     )
 
 
@@ -133,6 +137,7 @@ class Chaos:
         self.streaming = False
         self.leaving = False
         self.away = False
+        self.taken_over = False  # and the operator's connection is there
 
     def event(self, n: int) -> on.Event:
         random = self.random
@@ -148,6 +153,8 @@ class Chaos:
             return on.SessionReady()
         if random.random() < 0.08:
             return self._of_service()
+        if random.random() < (0.2 if self.taken_over else 0.01):
+            return self._of_operator(n)
         if not self.session.alive or random.random() < 0.2:
             return self._of_caller()
         return self._of_session(n)
@@ -160,6 +167,8 @@ class Chaos:
         return [on.CallerStoppedSpeaking("c"), *ends]
 
     def _of_caller(self) -> on.Event:
+        if self.random.random() < 0.01:
+            return on.CallerWrote("some words")
         if self.random.random() < 0.05:
             return on.DigitPressed(self.random.choice("0123456789*##"))
         if self.started and not self.leaving and not self.away and self.random.random() < 0.001:
@@ -187,6 +196,14 @@ class Chaos:
                 return on.CallerGone("completed")
         return on.ToolFinished(tool, "done", ran=random.random() < 0.6)
 
+    def _of_operator(self, n: int) -> on.Event:
+        random = self.random
+        if self.taken_over and random.random() < 0.85:
+            return on.OperatorAudio(f"{self.name} operator {n}", random.choice((20, 20, 20, 300)))
+        return random.choice(
+            (on.Whispered("They are angry."), on.SayRequested(f"A word {n}"), on.TakenOver(), on.HandedBack())
+        )
+
     def _of_session(self, n: int) -> on.Event:
         random, session = self.random, self.session
         active = session.active
@@ -197,8 +214,8 @@ class Chaos:
         kind = random.choices(
             ("agent audio", "turn ended", "started", "ended", "refused", "speaks", "stops", "committed", "tool",
              "remote", "remote done", "approval", "text", "transcript", "added", "too long", "error", "end_call",
-             "lost"),
-            (30, 6, 5, 6, 1, 3, 3, 3, 6, 0.5, 1, 0.5, 3, 2, 3, 1, 0.3, 0.1, 0.05),
+             "consent", "lost"),
+            (30, 6, 5, 6, 1, 3, 3, 3, 6, 0.5, 1, 0.5, 3, 2, 3, 1, 0.3, 0.1, 0.5, 0.05),
         )[0]  # fmt: skip
         match kind:
             case "agent audio":
@@ -229,6 +246,9 @@ class Chaos:
                 return on.ApprovalRequested(f"q{n}", random.choice([*TOOLS, "rm"]), self._arguments())
             case "end_call":
                 return on.ToolCalled(response, f"end{n}", "end_call", "{}")
+            case "consent":
+                given = random.choice(('{"given": true}', '{"given": true}', '{"given": false}', "{}"))
+                return on.ToolCalled(next(iter(active), f"unseen{n}"), f"consent{n}", "recording_consent", given)
             case "text":
                 return on.AgentText(turn, "some words ")
             case "transcript":

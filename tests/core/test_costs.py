@@ -29,7 +29,7 @@ def test_what_is_billed_for_each_use_is_billed_however_short_it_was():
     assert Rate(use=Decimal("0.0075")).of(0) == Decimal("0.0075")
 
 
-@pytest.mark.parametrize("part", sorted(set(PART_OF.values()) | {"model", "transcription"}))
+@pytest.mark.parametrize("part", sorted(set(PART_OF.values()) | {"model", "transcription", "after_call"}))
 def test_each_part_of_a_cost_is_in_the_total(part: str):
     assert Cost(**{part: Decimal("0.10")}).total == Decimal("0.10")  # type: ignore[arg-type]
 

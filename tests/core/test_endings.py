@@ -2,7 +2,7 @@ import pytest
 
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
-from phoneagent.core.agents import Agent, BargeIn, Idle, Limits, Line, Transcription
+from phoneagent.core.agents import Agent, BargeIn, Dtmf, Idle, Limits, Line, Transcription
 from phoneagent.core.dtmf import MOST_DIGITS
 from phoneagent.core.wording import say_exactly
 
@@ -433,7 +433,8 @@ def test_digits_are_told_to_the_model_at_the_terminator():
     call = TestCall()
     for digit in "4711":
         assert call.happens(on.DigitPressed(digit)) == ()
-    message, ask = call.happens(on.DigitPressed("#"))
+    report, message, ask = call.happens(on.DigitPressed("#"))
+    assert report == do.ReportDigits("4711")
     assert message.role == "user"
     assert message.text.endswith("4711")
     assert ask == do.RequestResponse()
@@ -445,28 +446,42 @@ def test_digits_are_told_to_the_model_after_a_pause():
     call.at(1.0)
     call.happens(on.DigitPressed("2"))
     assert call.at(2.9) == ()
-    message, _ = call.at(3.0)
+    report, message, _ = call.at(3.0)
+    assert report == do.ReportDigits("42")
     assert message.text.endswith("42")
 
 
 @pytest.mark.parametrize("length", [1, 4])
 def test_digits_are_told_to_the_model_when_they_are_complete(length):
-    from phoneagent.core.agents import Dtmf
-
     call = TestCall(Agent("test", greeting=None, dtmf=Dtmf(length=length)))
     done = [call.happens(on.DigitPressed("7")) for _ in range(length)]
     assert done[:-1] == [()] * (length - 1)
-    assert done[-1][0].text.endswith("7" * length)
+    assert done[-1][1].text.endswith("7" * length)
 
 
 def test_digits_that_come_before_the_session_wait_for_it():
     call = TestCall(ready=False)
     call.happens(on.StreamStarted())
     call.happens(on.DigitPressed("1"))
-    assert call.happens(on.DigitPressed("#")) == ()
+    assert call.happens(on.DigitPressed("#")) == (do.ReportDigits("1"),)
     message, ask = call.happens(on.SessionReady())
     assert message.text.endswith("1")
     assert ask == do.RequestResponse()
+
+
+def test_keys_are_secret_if_one_of_them_was_when_it_was_pressed():
+    secret, other = Agent("secret", dtmf=Dtmf(secure=True)), Agent("other", greeting=None)
+    call = TestCall(secret)
+    call.responds()
+    call.calls_tool("hand_over", "t1")
+    call.response_ends()
+    call.happens(on.DigitPressed("1"))
+    call.happens(on.AgentChanged("t1", other, {}))
+    assert call.bridge.agent is other
+    call.happens(on.DigitPressed("2"))
+    assert call.happens(on.DigitPressed("#"))[0] == do.ReportDigits("12", secure=True)
+    call.happens(on.DigitPressed("3"))
+    assert call.happens(on.DigitPressed("#"))[0] == do.ReportDigits("3")
 
 
 def test_keys_without_end_are_told_in_pieces():
@@ -478,7 +493,7 @@ def test_keys_do_not_interrupt_the_agent():
     call = TestCall()
     call.responds()
     call.says(2.0)
-    (message,) = call.happens(on.DigitPressed("#"))
+    _, message = call.happens(on.DigitPressed("#"))
     assert message.text.endswith("#")
     assert call.response_ends() == (do.RequestResponse(),)
 
@@ -498,7 +513,12 @@ def test_a_caller_who_hangs_up_ends_the_call_once():
 
 
 def test_an_operator_may_hang_up():
-    assert TestCall().happens(on.HangUpRequested("drain")) == (do.EndCall("hung_up", "drain"),)
+    assert TestCall().happens(on.HangUpRequested("an operator")) == (do.EndCall("hung_up", "an operator"),)
+
+
+def test_whom_the_service_has_no_more_time_for_is_told_that_we_are_sorry():
+    hung_up = do.EndCall("hung_up", "drain", say=Agent("test").apology)
+    assert TestCall().happens(on.HangUpRequested("drain", sorry=True)) == (hung_up,)
 
 
 def test_barge_in_never_still_ends_politely():

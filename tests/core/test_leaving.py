@@ -235,8 +235,9 @@ def test_the_call_that_ends_there_was_transferred():
 
 
 def test_so_was_the_call_that_we_have_no_more_time_for():
-    assert connected().happens(on.HangUpRequested("drain"))[-1] == do.EndCall("transferred", "reception")
-    assert transferring().happens(on.HangUpRequested("drain"))[-1] == do.EndCall("hung_up", "drain")
+    drain = on.HangUpRequested("drain", sorry=True)
+    assert connected().happens(drain)[-1] == do.EndCall("transferred", "reception")
+    assert transferring().happens(drain)[-1] == do.EndCall("hung_up", "drain", say=Agent("test").apology)
 
 
 def test_a_caller_who_hangs_up_before_somebody_answers_has_hung_up():

@@ -157,7 +157,7 @@ def test_after_a_lost_session_nothing_is_sent_to_it():
     call.answers(2.0)
     call.happens(on.SessionEnded(Problem("close:1006")))
     assert call.frames(1) == [()]
-    assert call.happens(on.DigitPressed("#")) == ()
+    assert call.happens(on.DigitPressed("#")) == (do.ReportDigits("#"),)
 
 
 def test_an_expired_session_ends_the_call_whether_it_says_so_or_just_closes():

@@ -104,6 +104,15 @@ def test_what_is_long_past_is_forgotten_and_a_call_that_still_runs_does_not_brin
     assert ledger.spent(MONDAY, "ada", "+15550100") == NOTHING_YET
 
 
+def test_what_other_processes_have_spent_counts_too_and_is_told_anew_each_time():
+    ledger = Ledger()
+    ledger.post(Posting("CA1", MONDAY, "ada", "+15550100", usd("0.10")))
+    ledger.learn({(MONDAY, "ada", "+15550100"): usd("9.00")})
+    ledger.learn({(MONDAY, "ada", "+15550101"): usd("0.20"), (MONDAY, "bob", "+15550100"): usd("0.40")})
+    assert ledger.spent(MONDAY, "ada", "+15550100") == Spent(usd("0.30"), usd("0.50"), usd("0.70"))
+    assert ledger.spent(MONDAY + timedelta(days=1), "ada", "+15550100") == NOTHING_YET
+
+
 def test_ten_thousand_calls_at_once_stop_at_the_limit_of_the_service():
     ledger, limits, answered = Ledger(), Limits(), 0
     for number in range(10_000):

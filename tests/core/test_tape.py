@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from phoneagent.core.tape import CUT_EARLY_S, RATE, SETTLE_S, Tape
+from phoneagent.core.tape import CUT_EARLY_S, RATE, SETTLE_S, SILENCE, Tape
 from tests.core.phone_world import BEGAN, FRAME, PhoneWorld, noise
 
 SETTLED = 1000.0  # long after all that a test does
@@ -167,6 +167,16 @@ def test_nothing_of_either_side_is_kept_while_paused():
     assert sides(tape, now=2.06)[0] == [(".", 40), ("a", 20)]
 
 
+def test_a_pause_may_have_begun_before_the_one_before_it():
+    tape = Tape(0.0)
+    tape.play(sound(3000), now=0.0)
+    tape.pause(now=1.0)
+    tape.resume(now=1.1)
+    tape.pause(now=0.5)
+    taken = tape.take(SETTLE_S + 0.8) + tape.take(SETTLE_S + 2.0)
+    assert taken[1::2] == b"a" * (RATE // 2) + SILENCE * (RATE * 3 // 2)
+
+
 def test_a_pause_is_the_same_however_often_the_tape_is_taken():
     def taken(times: list[float]) -> bytes:
         tape = Tape(0.0)
@@ -269,6 +279,29 @@ def test_both_sides_are_in_time_to_the_end(length_s: float, jitter_s: float, dri
         # Of speech that comes no faster than it is heard, a stall may part what no mark divides.
         assert len(late) <= len(side_off) / 1000, late
         assert all(abs(off) <= 20 for off in side_off[-100:])
+
+
+def test_an_operator_who_cuts_the_agent_off_is_in_its_place():
+    world = PhoneWorld(random.Random(5), delay_s=0.03, jitter_s=0.004)
+    agent, operator = noise(world.rng, 4 * RATE), noise(world.rng, 3 * RATE)
+    world.at(BEGAN + 1, lambda: world.say("turn", agent))
+    world.at(BEGAN + 2, world.clear)
+    for at in range(0, len(operator), FRAME):  # frames as they come from a microphone, without marks
+        frame = operator[at : at + FRAME]
+        world.at(BEGAN + 2 + at / RATE, lambda frame=frame: world.play(frame))
+    world.run(BEGAN + 10)
+    world.end()
+    heard, (_, truth) = bytes(world.heard[1::2]), world.truth()
+
+    def spoken(whose: bytes, side: bytes) -> list[int]:
+        """Where on a side each 20 ms of somebody's are, of those that are there."""
+        places = [side.find(whose[at : at + 40]) for at in range(0, len(whose), FRAME)]
+        return [place for place in places if place >= 0]
+
+    assert len(spoken(agent, truth)) - 2 <= len(spoken(agent, heard)) <= len(spoken(agent, truth)) < 55
+    assert len(spoken(operator, heard)) == len(spoken(operator, truth)) == len(operator) // FRAME
+    off = [a - b for a, b in zip(spoken(operator, heard), spoken(operator, truth), strict=True)]
+    assert max(map(abs, off)) <= 0.02 * RATE
 
 
 def test_a_tape_is_the_same_however_often_it_is_taken():

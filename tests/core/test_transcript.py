@@ -29,6 +29,16 @@ def test_an_item_that_learns_its_place_later_moves_there():
     assert [text for _, text, unheard in call.turns() for text in [text or unheard]] == ["first", "second"]
 
 
+def test_the_callers_turn_has_the_time_at_which_they_began_to_speak():
+    call = TestCall()
+    call.at(2.0)
+    call.caller_speaks("c1")
+    call.at(9.0)
+    call.caller_stops("c1", "I have been thinking about it for a while, and I'd like a table.")
+    [turn] = call.bridge.transcript.turns
+    assert turn.at_s == 2.0
+
+
 def test_an_interrupted_turn_holds_what_was_heard_and_separately_what_was_not():
     call = TestCall()
     call.answers(4.0, text="We are open from eight to noon.")

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
 from phoneagent.core.redaction.accounts import ibans, ssns
 from phoneagent.core.redaction.cards import cards
-from phoneagent.core.redaction.emails import emails
-from phoneagent.core.redaction.patterns import KINDS, Kind, Pattern, PatternError
-from phoneagent.core.redaction.runs import runs_of, tokens_of
+from phoneagent.core.redaction.emails import emails, may_hold_email
+from phoneagent.core.redaction.keys import typed
+from phoneagent.core.redaction.patterns import KINDS, Finder, Kind, Pattern, PatternError
+from phoneagent.core.redaction.runs import Run, Token, glance, joined, runs_of, tokens_of
 from phoneagent.core.redaction.spans import Span, merged
+from phoneagent.core.redaction.words import FILLERS
 
-__all__ = ["KINDS", "Kind", "Pattern", "PatternError", "Redactor"]
+__all__ = ["KINDS", "Finder", "Kind", "Pattern", "PatternError", "Redactor"]
 
+UNFINISHED = "…"
+"""The kind of a number that is still being said, and may become a card."""
+
+_LEAST_IN_A_ROW = 3  # digits: those of a code, or of a secret that is typed
+_LEAST_IN_ALL = 7  # those of an account, with letters in between
+_SHOWN = 6  # digits of it: by these a card's bank is known, not the card
 _NO_LETTERS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -29,23 +37,36 @@ _NO_LETTERS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 class Redactor:
     """Takes out of texts what is of one of the `kinds` or matches one of the `patterns`, and says `[kind]` instead.
 
-    It never fails, keeps no state, and takes time in proportion to the text.
+    It never fails, keeps no state, and takes time in proportion to the text. `keys` are what was typed in secret: it
+    becomes `[keys]`, also where it is said.
     """
 
     kinds: Collection[Kind] = KINDS
-    patterns: tuple[Pattern, ...] = ()
+    patterns: tuple[Finder, ...] = ()
+    keys: tuple[str, ...] = field(default=(), repr=False)
+
+    def with_keys(self, keys: str) -> Redactor:
+        """One that takes out these keys, too."""
+        return self if keys in self.keys else replace(self, keys=(*self.keys, keys))
+
+    def with_rules(self, other: Redactor) -> Redactor:
+        """One that takes out what either of the two does."""
+        kinds = tuple(kind for kind in KINDS if kind in self.kinds or kind in other.kinds)
+        patterns = (*self.patterns, *(pattern for pattern in other.patterns if pattern not in self.patterns))
+        return replace(self, kinds=kinds, patterns=patterns, keys=tuple(dict.fromkeys(self.keys + other.keys)))
 
     def text(self, text: str) -> str:
         """The text without it."""
         return self.parts(text)[0]
 
-    def parts(self, *parts: str) -> tuple[str, ...]:
+    def parts(self, *parts: str, going_on: bool = False) -> tuple[str, ...]:
         """The parts of one text without it: the words of a turn that were heard, and those that weren't.
 
-        What lies in several parts is named in the first of them and gone from the others.
+        What lies in several parts is named in the first of them and gone from the others. `going_on`: there is more of
+        the text to come, so that a number at its end becomes `[…]`.
         """
         text = " ".join(parts)
-        spans = self._spans(text)
+        spans = self._spans(text, going_on)
         if not spans:
             return parts
         begins = accumulate((len(part) + 1 for part in parts[:-1]), initial=0)
@@ -89,12 +110,35 @@ class Redactor:
         _, *kept = self.parts(f"{_NO_LETTERS.sub(' ', label)} =", *texts)
         return [value if text == str(value) else text for value, text in zip(values, kept, strict=True)]
 
-    def _spans(self, text: str) -> list[Span]:
-        tokens = tokens_of(text)
-        runs = runs_of(text, tokens)
-        found = [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs), *emails(text, tokens)]
-        wanted = [span for span in found if span.kind in self.kinds]
-        return merged([*wanted, *(span for pattern in self.patterns for span in pattern.spans(text))])
+    def _spans(self, text: str, going_on: bool) -> list[Span]:
+        seen = glance(text)
+        numbers = seen.row >= _LEAST_IN_A_ROW or seen.digits >= _LEAST_IN_ALL  # nearly all that people say has fewer
+        tokens = tokens_of(text) if numbers or may_hold_email(text) else []
+        runs = runs_of(text, tokens) if numbers else []
+        wanted: list[Span] = []
+        if self.kinds:
+            found = [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs)] if numbers else []
+            found += emails(text, tokens)
+            wanted += (span for span in found if span.kind in self.kinds)
+        wanted += (span for pattern in self.patterns for span in pattern.spans(text))
+        wanted += typed(text, runs, self.keys)
+        if going_on:
+            wanted += _unfinished(text, tokens, runs)
+        return merged(wanted)
+
+
+def _unfinished(text: str, tokens: list[Token], runs: list[Run]) -> Iterator[Span]:
+    """The number at the end of the text."""
+    if not runs or len(joined(runs[-1].said)) <= _SHOWN:
+        return
+    if all(token.text in FILLERS for token in tokens if token.start >= runs[-1].end):
+        yield Span(runs[-1].start, len(text), UNFINISHED)
+
+
+def _kinds(text: str) -> list[Span]:
+    tokens = tokens_of(text)
+    runs = runs_of(text, tokens)
+    return [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs), *emails(text, tokens)]
 
 
 def _is_scalar(value: Any) -> bool:

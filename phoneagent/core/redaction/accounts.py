@@ -23,6 +23,7 @@ _LENGTHS = {
     for country in countries.split()
 }  # fmt: skip
 
+_FEWEST_DIGITS = 7  # of an IBAN that is half letters: Malta's
 _IBAN_WORDS = words(r"i\W?b\W?a\W?n", "kontonummer", "bank account", "account number")
 _WORD_BETWEEN = rf"(?:as|like) in [^\W_]+|(?:wie|comme|como|as|like) [^\W_]+|(?:{'|'.join(sorted(FILLERS))})\b"
 _SAID_BETWEEN = re.compile(rf"[\W_]{{0,5}}(?:(?:{_WORD_BETWEEN})[\W_]{{0,5}}){{0,3}}", re.IGNORECASE)
@@ -39,6 +40,8 @@ def ibans(text: str, tokens: list[Token], runs: list[Run]) -> Iterator[Span]:
 
     After the word IBAN the check digits may be wrong: a digit misheard is no reason to keep the others.
     """
+    if sum(len(joined(run.said)) for run in runs) < _FEWEST_DIGITS:
+        return
     letters = [Atom(token.start, token.end, token.text.upper()) for token in tokens if _spelled(text, token)]
     if not letters:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from phoneagent.core.redaction.runs import Token
+from phoneagent.core.redaction.runs import WORDS, Token
 from phoneagent.core.redaction.spans import Span, words
 from phoneagent.core.redaction.words import NUMBERS, listed, plain
 
@@ -54,6 +54,11 @@ _NO_NAMES = listed(
     "website were what where with work working yes you your"
 )
 """Before "at example dot com" these are words of a sentence, and nobody's name."""
+
+
+def may_hold_email(text: str) -> bool:
+    """Whether it is worth looking for one."""
+    return "@" in text or any(word in _SAID_HOST for word in WORDS.findall(plain(text)))
 
 
 def emails(text: str, tokens: list[Token]) -> Iterator[Span]:

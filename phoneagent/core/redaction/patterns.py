@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from phoneagent.core.redaction.spans import Span
 
@@ -31,6 +31,13 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+
+class Finder(Protocol):
+    """Finds what must go, in any text."""
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where it stands."""
 
 
 class PatternError(ValueError):

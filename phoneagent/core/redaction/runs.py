@@ -29,7 +29,17 @@ _DATE = (
     r"(?<!\d)(?<!\d[^\w])(?:19|20)\d\d-[01]\d-[0-3]\d(?!-?\d)"
     r"(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?!\d))?"
 )
+WORDS = re.compile(r"\d+|[^\W\d_]+")
+_SIZES = {word: len(str(number.value)) for word, number in NUMBERS.items()}
+_SIZES |= {word: len(str(scale)) for word, scale in SCALES.items()} | REPEATS
 _TOKEN = re.compile(rf"(?P<date>{_DATE})|(?P<digits>\d+)|(?P<word>[^\W\d_]+)|(?P<sign>[+$€£¥%=])")
+
+
+class Glance(NamedTuple):
+    """Of digits: how many stand in a row, and how many there are in all."""
+
+    row: int
+    digits: int
 
 
 class Token(NamedTuple):
@@ -62,6 +72,20 @@ class Run(NamedTuple):
     @property
     def readings(self) -> tuple[list[Atom], ...]:
         return (self.added,) if self.added == self.said else (self.added, self.said)
+
+
+def glance(text: str) -> Glance:
+    """How many digits a text may hold, without looking closer: never too few."""
+    row = longest = digits = 0
+    for word in WORDS.findall(plain(text)):
+        size = len(word) if word[0].isdigit() else _SIZES.get(word)
+        if size is not None:
+            row += size
+            digits += size
+            longest = max(longest, row)
+        elif word not in FILLERS:
+            row = 0
+    return Glance(longest, digits)
 
 
 def tokens_of(text: str) -> list[Token]:

@@ -1,0 +1,1 @@
+"""What is done with the records of calls, beside keeping them."""
