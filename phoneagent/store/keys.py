@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, or_, select, update
 
+from phoneagent.core.scopes import SCOPES, USUAL, Scope
 from phoneagent.store.database import Database
 from phoneagent.store.models import api_keys
 
@@ -35,9 +36,14 @@ class ApiKey:
     id: str
     name: str
     created: datetime
+    scopes: frozenset[Scope] = USUAL
     last_used: datetime | None = None
     expires: datetime | None = None
     revoked: datetime | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether it is good for that."""
+        return scope in self.scopes or "admin" in self.scopes
 
     def refused_at(self, now: datetime) -> str | None:
         """Why it opens nothing any more; None if it does."""
@@ -55,15 +61,22 @@ class ApiKeys:
         self._database = database
         self._clock = clock
 
-    async def create(self, name: str, *, lifetime: timedelta | None = None) -> tuple[ApiKey, str]:
+    async def create(
+        self, name: str, scopes: Collection[Scope] = USUAL, *, lifetime: timedelta | None = None
+    ) -> tuple[ApiKey, str]:
         """A new key, and its text, which can't be had again."""
         now = self._clock()
-        key = ApiKey(secrets.token_hex(4), name, now, expires=now + lifetime if lifetime else None)
+        key = ApiKey(secrets.token_hex(4), name, now, frozenset(scopes), expires=now + lifetime if lifetime else None)
         secret = secrets.token_urlsafe(32)
         async with self._database.begin() as connection:
             await connection.execute(
                 insert(api_keys).values(
-                    id=key.id, name=key.name, hash=_hash(secret), created=key.created, expires=key.expires
+                    id=key.id,
+                    name=key.name,
+                    hash=_hash(secret),
+                    created=key.created,
+                    expires=key.expires,
+                    scopes=" ".join(sorted(key.scopes)),
                 )
             )
         return key, f"{PREFIX}_{key.id}_{secret}"
@@ -115,4 +128,5 @@ def _hash(secret: str) -> str:
 
 
 def _key(row: Row[Any]) -> ApiKey:
-    return ApiKey(row.id, row.name, row.created, row.last_used, row.expires, row.revoked)
+    scopes = frozenset(scope for scope in SCOPES if scope in row.scopes.split())
+    return ApiKey(row.id, row.name, row.created, scopes, row.last_used, row.expires, row.revoked)

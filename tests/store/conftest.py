@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from phoneagent.store import Store, open_store
+from phoneagent.store.models import metadata
 from tests.store import postgres
-
-_NUMBERS = itertools.count()
+from tests.store.new_database import new_database
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +26,25 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
+    """An empty database; for who wants a `store`, too, with its tables."""
+    with_tables = "store" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/data/phoneagent.db"
+        path = tmp_path / "data" / "phoneagent.db"
+        if with_tables:
+            new_database(path)
+        return f"sqlite:///{path}"
     server: str = request.getfixturevalue("postgres_server")
-    name = f"test{next(_NUMBERS)}"
+    name = "with_tables" if with_tables else "without"
     connection = await asyncpg.connect(server.format("postgres"))
-    await connection.execute(f"CREATE DATABASE {name}")
+    with suppress(asyncpg.DuplicateDatabaseError):
+        await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    # to empty one is much quicker than to make one for each test
+    connection = await asyncpg.connect(server.format(name))
+    if not with_tables:
+        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    elif await connection.fetchval("SELECT to_regclass('calls')"):
+        await connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
     await connection.close()
     return server.format(name)
 

@@ -23,34 +23,63 @@ def program(name: str) -> str | None:
     return shutil.which(name) or (str(debian[0]) if debian else None)
 
 
+class Server:
+    """A server that can be stopped and started again. `address` is without a database's name: see `server`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FileNotFoundError if PostgreSQL is not installed."""
+        initdb, postgres = program("initdb"), program("postgres")
+        if initdb is None or postgres is None:
+            raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
+        self.address = f"postgresql://test@/{{}}?host={folder}"
+        self._folder = folder
+        self._postgres = postgres
+        self._as_somebody: dict[str, Any] = {"cwd": folder} | (_somebody_else(folder) if os.geteuid() == 0 else {})
+        self._process: subprocess.Popen[bytes] | None = None
+        subprocess.run(
+            [initdb, "-D", folder / "data", "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, capture_output=True, **self._as_somebody,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._process = subprocess.Popen(
+            [self._postgres, "-D", self._folder / "data", "-k", self._folder, "-c", "listen_addresses=", "-F"],
+            stdout=subprocess.DEVNULL, stderr=(self._folder / "log").open("w"), **self._as_somebody,
+        )  # fmt: skip
+        _wait_until_ready(self._process, self._folder)
+
+    def stop(self) -> None:
+        """Stop it; who is connected loses their connection."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)  # at once, as in a crash
+            self._process.wait(10)
+            self._process = None
+
+
+@contextmanager
+def a_server() -> Iterator[Server]:
+    """A server that runs. Raises FileNotFoundError."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 characters at most
+    try:
+        server = Server(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """The address of a server, without a database's name: `postgresql://test@/{}?host=…`.
 
     Raises FileNotFoundError if PostgreSQL is not installed.
     """
-    initdb, postgres = program("initdb"), program("postgres")
-    if initdb is None or postgres is None:
-        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 characters at most
-    as_somebody: dict[str, Any] = {"cwd": folder} | (_somebody_else(folder) if os.geteuid() == 0 else {})
-    try:
-        subprocess.run(
-            [initdb, "-D", folder / "data", "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-            check=True, capture_output=True, **as_somebody,
-        )  # fmt: skip
-        process = subprocess.Popen(
-            [postgres, "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F"],
-            stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"), **as_somebody,
-        )  # fmt: skip
-        try:
-            _wait_until_ready(process, folder)
-            yield f"postgresql://test@/{{}}?host={folder}"
-        finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown
-            process.wait(10)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with a_server() as one:
+        yield one.address
 
 
 def _somebody_else(folder: Path) -> dict[str, Any]:

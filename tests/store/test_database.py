@@ -7,26 +7,21 @@ import socket
 import sqlite3
 import stat
 import traceback
-from datetime import UTC, datetime
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from phoneagent.store import StoreError, open_store
 from phoneagent.store.database import open_database
-from phoneagent.store.models import metadata
+from tests.store.shape import differences
+from tests.store.story import ADA, began, said
 
 
 async def test_the_revisions_make_what_the_models_say(address):
     database = await open_database(address)
-
-    def differences(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
-
     async with database.begin() as connection:
         assert await connection.run_sync(differences) == []
     await database.close()
@@ -34,12 +29,10 @@ async def test_the_revisions_make_what_the_models_say(address):
 
 async def test_what_was_kept_is_there_when_it_is_opened_again(address):
     store = await open_store(address)
-    await store.messages.add("CA1", "ada", "+15550199", "Call me", None)
+    await store.entries.apply("i1", [began(), said("c1", "t1", "Call me")])
     await store.close()
     store = await open_store(address)
-    [message] = await store.messages.newest()
-    assert (message.agent, message.text, message.callback_number) == ("ada", "Call me", None)
-    assert abs((datetime.now(UTC) - message.created).total_seconds()) < 60
+    assert [turn.text for turn in (await store.calls.get("c1")).turns] == ["Call me"]
     await store.close()
 
 
@@ -47,6 +40,16 @@ async def test_several_services_may_open_a_new_database_at_once(address):
     stores = await asyncio.gather(*(open_store(address) for _ in range(4)))
     assert await stores[0].keys.list() == []
     for store in stores:
+        await store.close()
+
+
+async def test_a_new_file_that_another_is_writing_to_is_waited_for(tmp_path: Path):
+    """SQLite itself does not wait, as long as the file has no write-ahead log."""
+    with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.3, other.execute, "ROLLBACK")
+        store = await open_store(f"sqlite:///{tmp_path}/a.db")
+        assert await store.keys.list() == []
         await store.close()
 
 
@@ -88,6 +91,19 @@ async def test_sqlite_writes_to_the_disk_before_it_says_so(tmp_path: Path):
     await database.close()
 
 
+async def test_nobody_waits_for_who_only_looks(address):
+    database = await open_database(address)
+    async with database.look() as looking:
+        assert (await looking.execute(text("SELECT count(*) FROM api_keys"))).scalar() == 0
+        async with asyncio.timeout(5), database.begin() as writing:
+            await writing.execute(text("INSERT INTO erasures VALUES ('e1', '2026-11-21 12:00:00', '{}')"))
+            async with database.look() as other:  # nor the other way round
+                assert (await other.execute(text("SELECT count(*) FROM erasures"))).scalar() == 0
+    async with database.look() as looking:
+        assert (await looking.execute(text("SELECT count(*) FROM erasures"))).scalar() == 1
+    await database.close()
+
+
 async def test_only_its_owner_reads_what_is_in_the_file(tmp_path: Path):
     store = await open_store(f"sqlite:///{tmp_path}/data/a.db")
     await store.keys.create("shop")
@@ -122,12 +138,12 @@ async def test_a_server_that_was_restarted_is_found_again(postgres_server):
 
 
 async def test_what_goes_wrong_later_is_a_store_error_without_what_was_to_be_kept(tmp_path: Path):
-    caller, said = "+15550199", "Call me"
+    words = "Call me"
     store = await open_store(f"sqlite:///{tmp_path}/a.db")
     with sqlite3.connect(tmp_path / "a.db") as other:
-        other.execute("DROP TABLE messages")
+        other.execute("DROP TABLE turns")
     with pytest.raises(StoreError, match="no such table") as failed:
-        await store.messages.add("CA1", "ada", caller, said, None)
+        await store.entries.apply("i1", [began(), said("c1", "t1", words)])
     shown = "".join(traceback.format_exception(failed.value))
-    assert not any(private in shown for private in (caller, said))
+    assert not any(private in shown for private in (ADA, words))
     await store.close()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from phoneagent.core.scopes import SCOPES
 from phoneagent.store.database import open_database
 from phoneagent.store.keys import ApiKeys, KeyRefusedError
 
@@ -111,6 +112,22 @@ async def test_the_use_of_a_key_is_noted_once_a_minute(keys, clock):
         seen.append((await keys.list())[0].last_used)
         clock.now += timedelta(seconds=25)
     assert [(moment - NOON).seconds for moment in seen] == [0, 0, 0, 75]
+
+
+async def test_a_key_is_good_for_its_scopes_and_one_of_an_admin_for_all(keys):
+    for scopes, good_for in [
+        ({"read"}, {"read"}),
+        ({"call"}, {"call"}),
+        ({"read", "call"}, {"read", "call"}),
+        ({"admin"}, {"read", "call", "admin"}),
+        ((), set()),
+    ]:
+        made, secret = await keys.create("shop", scopes)
+        key = await keys.check(secret)
+        assert key.scopes == made.scopes == frozenset(scopes)
+        assert {scope for scope in SCOPES if key.allows(scope)} == good_for
+    _, secret = await keys.create("shop")
+    assert (await keys.check(secret)).scopes == {"read", "call"}
 
 
 async def test_a_deleted_key_is_forgotten(keys):
