@@ -25,6 +25,13 @@ def secret(value: str) -> str:
     return value
 
 
+def password(value: str) -> str:
+    """What a person types: any characters that can be seen, and spaces between them."""
+    if not value.isprintable():
+        raise ValueError("holds line breaks or characters that can't be seen")
+    return value
+
+
 def path(value: str) -> Path:
     """A file or a folder."""
     return Path(value).expanduser()
@@ -97,6 +104,14 @@ def database(value: str) -> str:
     """The address of a database."""
     if not value.startswith(("postgresql://", "sqlite:///")):
         raise ValueError("must begin with postgresql:// or sqlite:///")
+    return value
+
+
+def bucket(value: str) -> str:
+    """The address of a bucket."""
+    parts = urlsplit(value)
+    if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
+        raise ValueError("must be an address such as s3://bucket/recordings")
     return value
 
 

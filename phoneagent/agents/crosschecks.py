@@ -34,6 +34,8 @@ def cross_check(agent: Agent, secrets: Collection[str] | None, today: date) -> I
         notice = models.shut_down_notice(model, today) if model else None
         if notice:
             yield Finding(path, notice, "warning")
+    if agent.after_call.prompt and not agent.after_call.summary:
+        yield Finding(("after_call", "prompt"), "is of no use without summary: true", "warning")
     if agent.apology == _DEFAULT.apology and not agent.language.startswith("en"):
         spoken = f"the apology is spoken by the carrier and in English: write one in {agent.language}"
         yield Finding(("language",), spoken, "warning")
@@ -47,6 +49,8 @@ def _tools(agent: Agent) -> Iterator[Finding]:
         yield Finding(("transfer",), "is of no use without the tool transfer_call", "warning")
     if "hand_over" in tools and not agent.handoff:
         yield Finding(("tools", "hand_over"), "needs `handoff`: the names of the agents that may take over")
+    if "recording_consent" in tools and agent.recording.mode != "ask":
+        yield Finding(("tools", "recording_consent"), "needs `recording: ask`, which adds it")
     if "send_sms" not in tools and (agent.sms.numbers or agent.sms.templates):
         yield Finding(("sms",), "is of no use without the tool send_sms", "warning")
 

@@ -29,6 +29,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -62,6 +63,7 @@ Phrase = tuple[Word | Value | Group, ...]
 
 _SYMBOL = re.compile(r"\s*(?:(?P<mark>[\[\]()|])|\{(?P<slot>\w+)\}|(?P<word>[A-Za-z0-9'’-]+)|(?P<rest>\S))")
 _CLOSING = {"[": "]", "(": ")"}
+_MAX_PHRASE = 300  # characters
 _MAX_READINGS = 500
 
 
@@ -131,11 +133,15 @@ def slots_in(phrase: Phrase) -> Iterator[str]:
 
 
 def _is_phrase(text: str) -> str:
-    phrase = parse_phrase(text)
-    for count, _ in enumerate(readings(phrase), start=1):
-        if count > _MAX_READINGS:
-            raise ValueError(f"the phrase {text!r} can be said in over {_MAX_READINGS} ways: split it up")
+    if _count(parse_phrase(text)) > _MAX_READINGS:
+        raise ValueError(f"the phrase {text!r} can be said in over {_MAX_READINGS} ways: split it up")
     return text
+
+
+def _count(phrase: Phrase) -> int:
+    """How many readings there are."""
+    groups = [part for part in phrase if isinstance(part, Group)]
+    return prod(sum(map(_count, group.options)) + group.optional for group in groups)
 
 
 # What is said
@@ -161,7 +167,7 @@ def _is_clock_time(text: str) -> str:
 
 
 Say = Annotated[str, Field(min_length=1), AfterValidator(_is_template)]
-PhraseText = Annotated[str, AfterValidator(_is_phrase)]
+PhraseText = Annotated[str, Field(max_length=_MAX_PHRASE), AfterValidator(_is_phrase)]
 ClockTime = Annotated[str, AfterValidator(_is_clock_time)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Argument = str | int | float | bool

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from phoneagent.agents.claims import LostClaim
 from phoneagent.agents.crosschecks import Finding
 from phoneagent.agents.numbers import e164
-from phoneagent.agents.source import Source, SourceError, read
+from phoneagent.agents.source import Source, SourceError, read, take_apart
 from phoneagent.agents.validation import Rules, placed, validate
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+NAME = re.compile(r"(?!(?i:readme)\Z)[A-Za-z0-9][A-Za-z0-9_-]*")
+"""What an agent may be called, which is what its file is called."""
 
 
 class AgentFiles:
-    """The files of the folder, read once for one reload."""
+    """The files of the folder, read once for one reload.
 
-    def __init__(self, folder: Path, rules: Rules) -> None:
+    `unsaved` are contents by the names of agents, which are taken in place of the files; None: of no file.
+    """
+
+    def __init__(self, folder: Path, rules: Rules, unsaved: Mapping[str, bytes | None] = MappingProxyType({})) -> None:
         self._folder = folder
         self._rules = rules
         self._sources: dict[str, Source | FileProblem] = {}
@@ -30,16 +36,19 @@ class AgentFiles:
         self._fronts: dict[str, dict[str, Any]] = {}  # with what is inherited
         self._strangers: list[FileProblem] = []
         self.names: list[str] = []
-        for path in sorted(folder.glob("*.md")):
+        for path in sorted({*folder.glob("*.md"), *(folder / f"{name}.md" for name in unsaved)}):
             if path.name.startswith(("_", ".")) or path.name.lower() == "readme.md":
                 continue
-            if not _NAME.fullmatch(path.stem):
+            if not NAME.fullmatch(path.stem):
                 reason = "the file's name may have letters, digits, - and _ only: it is the agent's name"
                 self._strangers.append(FileProblem(path.as_posix(), 0, 0, reason))
                 continue
+            content = unsaved.get(path.stem)
+            if content is None and path.stem in unsaved:
+                continue
             self.names.append(path.stem)
             try:
-                self._sources[path.stem] = read(path)
+                self._sources[path.stem] = read(path) if content is None else take_apart(path.as_posix(), content)
             except SourceError as error:
                 self._sources[path.stem] = error.problem
 
@@ -105,6 +114,8 @@ class AgentFiles:
             own = [problem for problem in problems if (problem.line, problem.column) != at_extends]
             reason = f"extends: {source.front['extends']!r} has errors of its own"
             return None, [*own, source.problem(at_extends, reason)]
+        if agent is not None:
+            agent = replace(agent, source={Path(source.file).name: source.text for source in chain})
         return agent, problems
 
     def _ancestry(self, name: str) -> Iterator[Source]:

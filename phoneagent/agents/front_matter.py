@@ -5,13 +5,11 @@ Ranges and values of the session's fields: OpenAI Realtime API, session object; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from phoneagent.agents.call_keys import (
     Country,
@@ -25,6 +23,7 @@ from phoneagent.agents.call_keys import (
 from phoneagent.agents.dialogue import Dialogue
 from phoneagent.agents.groups import Dtmf, Idle, Limits, TurnDetection, said
 from phoneagent.agents.numbers import COUNTRIES
+from phoneagent.agents.record_keys import AfterCallKeys, RecordingKeys, RecordingValue, RedactionKeys, RetentionKeys
 from phoneagent.agents.tool_keys import HttpToolKeys, McpKeys, ServerName, Tool, named
 from phoneagent.agents.values import (
     BargeIn,
@@ -40,6 +39,7 @@ from phoneagent.agents.values import (
     Truncation,
     Voice,
     off_as_none,
+    refusals,
 )
 from phoneagent.core import agents as core
 from phoneagent.core import models
@@ -47,6 +47,7 @@ from phoneagent.core.agents import Agent
 
 _DEFAULT = Agent(name="")
 _HAND_OVER = "hand_over"  # the built-in tool that a handoff needs
+_CONSENT = "recording_consent"  # the one that `recording: ask` needs
 
 
 class FrontMatter(Keys):
@@ -98,8 +99,13 @@ class FrontMatter(Keys):
     outbound: OutboundKeys = OutboundKeys()
     hold_music: HoldMusic | None = None
     """A WAV file, its path from where the folder of agents is."""
-    recording: OnOff = _DEFAULT.recording
-    """Whether what is said while this agent speaks with the caller is recorded: on or off."""
+    recording: RecordingValue = RecordingKeys(mode="off")
+    """Whether calls are recorded while this agent has them: off, on, or ask (the caller)."""
+    redaction: RedactionKeys = RedactionKeys()
+    retention: RetentionKeys = RetentionKeys()
+    after_call: AfterCallKeys = AfterCallKeys()
+    event_log: OnOff = _DEFAULT.event_log
+    """Whether all that happens in a call is kept, so that it can be replayed: on or off."""
 
     greeting: Greeting = _DEFAULT.greeting
     """The agent's first words; none to wait for the caller."""
@@ -170,7 +176,7 @@ class FrontMatter(Keys):
         people = info.data.get("transfer")
         if value.over_limit is not None and people is not None and value.over_limit not in people:
             reason = f"must be one of the names in transfer, got {value.over_limit!r}"
-            raise _errors({("over_limit", "transfer"): reason})
+            raise refusals({("over_limit", "transfer"): reason})
         return value
 
     @field_validator("sms")
@@ -190,7 +196,7 @@ class FrontMatter(Keys):
         }
         if strangers:
             reason = "must be one of the agent's tools, got {!r}"
-            raise _errors({("intents", name, "tool"): reason.format(tool) for name, tool in strangers.items()})
+            raise refusals({("intents", name, "tool"): reason.format(tool) for name, tool in strangers.items()})
         return value
 
     def build(self, name: str, prompt: str, version: str) -> Agent:
@@ -221,7 +227,7 @@ class FrontMatter(Keys):
             truncation=self.truncation,
             max_output_tokens=self.max_output_tokens,
             tool_choice=self.tool_choice,
-            tools=tuple(_tool_names({"tools": self.tools, "handoff": handoff}) or ()),
+            tools=tuple(_tool_names({"tools": self.tools, "handoff": handoff, "recording": self.recording}) or ()),
             tool_options={name: policy for name, keys in options.items() if (policy := keys.policy())},
             http_tools={name: keys.build() for name, keys in options.items() if isinstance(keys, HttpToolKeys)},
             mcp={name: server.build() for name, server in self.mcp.items()},
@@ -231,11 +237,15 @@ class FrontMatter(Keys):
             outbound=self.outbound.build(),
             countries=tuple(dict.fromkeys(self.countries)),
             hold_music=self.hold_music,
-            recording=self.recording,
+            recording=self.recording.build(language),
+            redaction=self.redaction.build(),
+            retention=self.retention.build(),
+            after_call=self.after_call.build(),
+            event_log=self.event_log,
             barge_in=core.BargeIn(self.barge_in, self.protect_greeting),
             idle=self.idle.build(language) if self.idle else None,
             limits=self.limits.build(language),
-            dtmf=core.Dtmf(self.dtmf.terminator, self.dtmf.length, self.dtmf.pause_s),
+            dtmf=core.Dtmf(**self.dtmf.model_dump()),
             apology=self.apology,
             # what was not said stays unsaid: the dialogue's own validation tells the two apart
             dialogue=self.dialogue.model_dump(mode="json", exclude_unset=True) if self.dialogue else None,
@@ -246,7 +256,10 @@ def _tool_names(data: dict[str, Any]) -> list[str] | None:
     """The names of the agent's tools, each once; None if the list can't be read."""
     if "tools" not in data:
         return None
-    return list(dict.fromkeys([*map(named, data["tools"]), *([_HAND_OVER] if data.get("handoff") else [])]))
+    needed = [_HAND_OVER] if data.get("handoff") else []
+    if "recording" in data and data["recording"].mode == "ask":
+        needed.append(_CONSENT)
+    return list(dict.fromkeys([*map(named, data["tools"]), *needed]))
 
 
 def _refuse(numbers: dict[str, str], info: ValidationInfo, *place: str) -> None:
@@ -258,15 +271,4 @@ def _refuse(numbers: dict[str, str], info: ValidationInfo, *place: str) -> None:
         region=(info.context or {}).get("region"),
     )
     if reasons:
-        raise _errors({(*place, name): reason for name, reason in reasons.items()})
-
-
-def _errors(reasons: Mapping[tuple[str | int, ...], str]) -> ValidationError:
-    """Several errors at once, by their places."""
-    return ValidationError.from_exception_data(
-        "front matter",
-        [
-            InitErrorDetails(type=PydanticCustomError("refused", "{reason}", {"reason": reason}), loc=place, input=None)
-            for place, reason in reasons.items()
-        ],
-    )
+        raise refusals({(*place, name): reason for name, reason in reasons.items()})

@@ -108,6 +108,8 @@ class Dtmf(Keys):
     """The number of keys that makes it complete."""
     pause_s: float = Field(default=_DEFAULT.dtmf.pause_s, gt=0, le=60)
     """Seconds without a key after which it is complete."""
+    secure: bool = False
+    """Whether the keys are a secret, such as a PIN, of which no record and no recording is made."""
 
     @field_validator("terminator", mode="before")
     @classmethod
@@ -120,6 +122,11 @@ class Dtmf(Keys):
 def said(keys: Keys, field: str, language: str) -> Any:
     """A line as the file has it; the default one in the agent's language."""
     line = getattr(keys, field)
-    if not isinstance(line, Line) or field in keys.model_fields_set or language.split("-")[0] == "en":
+    return line if not isinstance(line, Line) or field in keys.model_fields_set else in_language(line, language)
+
+
+def in_language(line: Line, language: str) -> Line:
+    """One of our lines, which are English, for an agent of any language."""
+    if language.split("-")[0] == "en":
         return line
     return Line(f"Say to the caller, in the language {language!r} and not in English: {line.text}", exact=False)

@@ -79,6 +79,12 @@ def country_of(number: str) -> str | None:
     return "US" if unused and _FICTIONAL.fullmatch(number) else None
 
 
+def country_code_and_rest(number: str) -> tuple[str, str]:
+    """The digits of an E.164 number in two: "1", "2125550123"."""
+    parsed = phonenumbers.parse(number)
+    return str(parsed.country_code), phonenumbers.national_significant_number(parsed)
+
+
 def toll_free(number: str) -> bool:
     """Whether who calls this E.164 number pays nothing for it; False for what is no number."""
     try:

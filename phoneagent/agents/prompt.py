@@ -19,14 +19,14 @@ from phoneagent.core.agents import Agent
 VARIABLES = ("caller", "called", "now", "agent")
 MAX_VALUE_LENGTH = 200
 
-_VARIABLE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}\n]*)\}\}")
 _OF_THE_CALL = re.compile(r"(?:param|var)\.\w+")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 
 
 def render(prompt: str, values: Mapping[str, str]) -> str:
     """The prompt with its variables filled in; one without a value becomes empty."""
-    return _VARIABLE.sub(lambda found: _flat(values.get(found[1], "")), prompt)
+    return _VARIABLE.sub(lambda found: _flat(values.get(found[1].strip(), "")), prompt)
 
 
 def call_values(
@@ -57,7 +57,7 @@ def call_values(
 def unknown_variables(prompt: str) -> Iterator[tuple[int, str]]:
     """What stands in {{…}} and is no variable: the offset in the prompt, and what is wrong."""
     for found in _VARIABLE.finditer(prompt):
-        name = found[1]
+        name = found[1].strip()
         if name in VARIABLES or _OF_THE_CALL.fullmatch(name):
             continue
         nearest = get_close_matches(name, VARIABLES, n=1)

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from phoneagent.agents.front_matter import FrontMatter
+from phoneagent.core import models
 
 
 def json_schema() -> dict[str, Any]:
     """The schema, JSON Schema draft 2020-12, with descriptions."""
     return {"$schema": GenerateJsonSchema.schema_dialect} | FrontMatter.model_json_schema(schema_generator=_ForEditors)
+
+
+def editors_schema(*, tools: Iterable[str], agents: Iterable[str]) -> dict[str, Any]:
+    """The schema with what can be named here as examples, which editors offer: tools, agents, models, time zones."""
+    schema = json_schema()
+    of = schema["properties"]
+    of["tools"]["items"]["examples"] = sorted(tools)
+    of["handoff"]["items"]["examples"] = of["extends"]["examples"] = sorted(agents)
+    of["model"]["examples"] = list(models.CURRENT)
+    of["transcription"]["examples"] = ["off", *models.TRANSCRIBING]
+    of["language"]["examples"] = _LANGUAGES
+    of["timezone"]["examples"] = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+    return schema
+
+
+_LANGUAGES = ["de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt-BR", "zh"]
 
 
 def keys_at(path: Sequence[str | int]) -> list[str]:

@@ -11,14 +11,20 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import ScalarNode
 
 from phoneagent.core.problems import FileProblem
 
 Place = tuple[int, int]
-_FENCE = re.compile(r"---[ \t]*")
+FENCE = re.compile(r"---[ \t]*")
+# YAML is read in Python, while calls go on: what could take minutes is not even begun.
+_MAX_FRONT = 64 * 1024  # characters of front matter
+_MAX_DEPTH = 32
+_MAX_VALUES = 10_000  # an alias of an alias of … is a line each, and a million values
 
 
 class SourceError(Exception):
@@ -39,6 +45,11 @@ class Source:
     prompt: str = field(repr=False)
     prompt_line: int
     _marked: CommentedMap = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """All of the file."""
+        return self.content.decode("utf-8-sig")
 
     def problem(self, place: Place, message: str) -> FileProblem:
         """An error of this file."""
@@ -67,11 +78,11 @@ def read(path: Path) -> Source:
         content = path.read_bytes()
     except OSError as error:
         raise SourceError(FileProblem(file, 0, 0, f"can't be read: {error.strerror}")) from error
-    return _take_apart(file, content)
+    return _kept(file, content)
 
 
-@lru_cache(maxsize=1000)  # a save changes one file of the folder, and YAML takes its time
-def _take_apart(file: str, content: bytes) -> Source:
+def take_apart(file: str, content: bytes) -> Source:
+    """Take apart what stands in an agent file, or would. Raises SourceError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +90,7 @@ def _take_apart(file: str, content: bytes) -> Source:
         raise SourceError(FileProblem(file, line, 0, "is not UTF-8 text; save it as UTF-8")) from error
 
     lines = text.replace("\r\n", "\n").split("\n")
-    fences = [number for number, line in enumerate(lines) if _FENCE.fullmatch(line)]
+    fences = [number for number, line in enumerate(lines) if FENCE.fullmatch(line)]
     if not fences or fences[0] != 0:
         raise SourceError(FileProblem(file, 1, 0, "must begin with front matter between two lines of ---"))
     if len(fences) < 2:
@@ -87,15 +98,18 @@ def _take_apart(file: str, content: bytes) -> Source:
     end = fences[1]
     body = "\n".join(lines[end + 1 :])
     leading = len(body) - len(body.lstrip())
-    marked = _parse(file, "\n".join(["", *lines[1:end]]))  # an empty first line keeps the file's line numbers
+    marked, front = _parse(file, "\n".join(["", *lines[1:end]]))  # an empty first line keeps the file's line numbers
     return Source(
         file=file,
         content=content,
-        front={str(key): _plain(value) for key, value in marked.items()},
+        front=front,
         prompt=body.strip(),
         prompt_line=end + 2 + body.count("\n", 0, leading),
         _marked=marked,
     )
+
+
+_kept = lru_cache(maxsize=1000)(take_apart)  # a save changes one file of the folder, and YAML takes its time
 
 
 class _Constructor(RoundTripConstructor):
@@ -110,23 +124,49 @@ class _Constructor(RoundTripConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
 
 
-def _parse(file: str, text: str) -> CommentedMap:
+class _Composer(Composer):
+    """Stops where there are too many values, or too deep ones: with OverflowError. What an alias stands for counts
+    each time."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self._values = 0
+        self._below: dict[Any, int] = {}  # values, by their anchors
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        before, alias = self._values, self.parser.check_event(AliasEvent) and self.parser.peek_event().anchor
+        self._values += self._below.get(alias, 0) if alias else 1
+        if self._values > _MAX_VALUES or self.depth >= _MAX_DEPTH:
+            raise OverflowError
+        node = super().compose_node(parent, index)
+        if not alias and node.anchor:
+            self._below[node.anchor] = self._values - before
+        return node
+
+
+def _parse(file: str, text: str) -> tuple[CommentedMap, dict[str, Any]]:
+    """The front matter with its places, and its plain values."""
+    if len(text) > _MAX_FRONT:
+        raise SourceError(FileProblem(file, 1, 0, f"the front matter is larger than {_MAX_FRONT // 1024} KiB"))
     yaml = YAML()
     yaml.Constructor = _Constructor
+    yaml.Composer = _Composer
     try:
-        front = yaml.load(text)
+        marked = yaml.load(text)
+        if marked is None:
+            return CommentedMap(), {}
+        if isinstance(marked, CommentedMap):
+            return marked, {str(key): _plain(value) for key, value in marked.items()}
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
         raise SourceError(FileProblem(file, line, column, _reason(error, text.split("\n")))) from error
+    except (RecursionError, OverflowError) as error:
+        raise SourceError(FileProblem(file, 1, 0, "the front matter is nested too deeply, or too large")) from error
     except Exception as error:  # impossible dates, mappings as keys …: the parser has no one class for these
         reason = " ".join(str(error).split())
         raise SourceError(FileProblem(file, 1, 0, f"not readable as YAML: {reason}")) from error
-    if front is None:
-        return CommentedMap()
-    if not isinstance(front, CommentedMap):
-        raise SourceError(FileProblem(file, 2, 0, "the front matter must be lines of `key: value`"))
-    return front
+    raise SourceError(FileProblem(file, 2, 0, "the front matter must be lines of `key: value`"))
 
 
 def _reason(error: MarkedYAMLError, lines: list[str]) -> str:
@@ -141,7 +181,7 @@ def _reason(error: MarkedYAMLError, lines: list[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value without the parser's own classes."""
+    """The value without the parser's own classes. Raises RecursionError."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -21,8 +21,8 @@ from phoneagent.agents.source import Source
 from phoneagent.core.agents import Agent
 from phoneagent.core.problems import FileProblem
 
-Check = Callable[[Agent], Iterable[tuple[KeyPath, str]]]
-"""A further check of an agent: where something is wrong, as in Finding, and what it is."""
+Check = Callable[[Agent], Iterable[Finding]]
+"""A further check of an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def validate(
     else:
         agent = keys.build(name, prompt, version)
         findings += cross_check(agent, rules.secrets, rules.today)
-        findings += [Finding(path, message) for path, message in (rules.check(agent) if rules.check else ())]
+        findings += rules.check(agent) if rules.check else ()
     problems += [
         placed(source, front, finding)
         for finding in findings

@@ -5,6 +5,7 @@ Each form is read by one function, so that an error speaks of the form that was 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -15,9 +16,11 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     TypeAdapter,
+    ValidationError,
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from phoneagent.agents.numbers import EVERY_NUMBER, e164
 from phoneagent.core import agents as core
@@ -31,6 +34,17 @@ class Keys(BaseModel):
     """A mapping of the file. Unknown keys are refused, and so is a text where a number belongs."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+def refusals(reasons: Mapping[tuple[str | int, ...], str]) -> ValidationError:
+    """Several errors at once, by their places."""
+    return ValidationError.from_exception_data(
+        "front matter",
+        [
+            InitErrorDetails(type=PydanticCustomError("refused", "{reason}", {"reason": reason}), loc=place, input=None)
+            for place, reason in reasons.items()
+        ],
+    )
 
 
 class Instruction(Keys):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from phoneagent.agents.crosschecks import Finding
 from phoneagent.agents.tool_keys import ToolOptions
 from phoneagent.core.agents import Agent, Filler, HttpTool, Line, McpServer, ToolPolicy
 from tests.agents.folder import Folder
@@ -138,7 +139,7 @@ def test_a_further_check_tells_where_in_the_file_it_found_something(folder: Fold
     folder.write("ada", "extends: base")
     directory = folder.open(
         tools=KNOWN,
-        check=lambda agent: [(("tools", name, "http", "url"), "leads nowhere") for name in agent.http_tools],
+        check=lambda agent: [Finding(("tools", name, "http", "url"), "leads nowhere") for name in agent.http_tools],
     )
     assert folder.problems(directory) == [
         "ada.md:2:10: extends: 'base' has errors of its own",

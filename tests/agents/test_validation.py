@@ -5,7 +5,18 @@ from datetime import date
 
 import pytest
 
-from phoneagent.core.agents import Agent, BargeIn, Destination, Dtmf, Idle, Limits, Line, Transcription, TurnDetection
+from phoneagent.core.agents import (
+    Agent,
+    BargeIn,
+    Destination,
+    Dtmf,
+    Idle,
+    Limits,
+    Line,
+    Recording,
+    Transcription,
+    TurnDetection,
+)
 from tests.agents.folder import Folder
 
 
@@ -74,7 +85,7 @@ def test_every_key_arrives_in_the_agent(folder: Folder):
         idle=Idle(5, 1, Line("Hello?"), Line("Take your leave.", exact=False)),
         limits=Limits(3, 20, Line("Soon."), Line("Bye.")),
         dtmf=Dtmf("*", 4, 1.5),
-        recording=True,
+        recording=Recording("on"),
         apology="Sorry!",
     )
 
@@ -169,7 +180,7 @@ def test_five_mistakes_are_told_at_once_each_in_its_place(folder: Folder):
             "2:45: transcription.keywords: whisper-1 takes none; use gpt-live-transcribe or gpt-transcribe",
         ),
         ("barge_in: sometimes", "2:11: barge_in: must be always, never or {after_ms: N}, got 'sometimes'"),
-        ("recording: ask", "2:12: recording: must be on or off, got 'ask'"),
+        ("recording: maybe", "2:12: recording: must be off, on, ask or {mode: on or ask, line: a text}, got 'maybe'"),
         ("barge_in: {after_ms: soon}", "2:22: barge_in.after_ms: must be integer, got 'soon'"),
         ("truncation: 1.5", "2:13: truncation: must be auto, disabled or a ratio above 0 and up to 1, got 1.5"),
         (
