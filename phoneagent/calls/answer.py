@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,12 +14,14 @@ from phoneagent import telemetry
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.agents.numbers import toll_free
 from phoneagent.agents.prompt import call_values, render
+from phoneagent.calls.browser import BY_NAME
 from phoneagent.calls.control import NEED_TWILIO, Control, Switches
-from phoneagent.calls.live import CallAnswered, Feed
-from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Messages, Receive
-from phoneagent.calls.record import CallRecord
+from phoneagent.calls.event_log import EventLogs
+from phoneagent.calls.keeper import Keeper
+from phoneagent.calls.ports import Dials, Engine, Leg, LiveCall, Receive
+from phoneagent.calls.record import CallDetails, CallRecord
 from phoneagent.calls.recording import Recorder
-from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.calls.runner import CallRunner
 from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfer_person import person_for
 from phoneagent.calls.transfers import Escorts, PersonAsks, PersonNews
@@ -39,7 +42,6 @@ log = logging.getLogger(__name__)
 
 STREAM_WITHIN_S = 20.0  # after the webhook; the session has been open since then
 REMEMBERED_S = 120.0  # a call that is over, for the webhooks that still come
-_BY_NAME = "client:"
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Switchboard:
         agents: AgentDirectory,
         engine: Engine,
         toolbox: Toolbox,
-        feed: Feed,
+        keeper: Keeper,
         prices: Prices,
         *,
         max_calls: int,
@@ -71,23 +73,24 @@ class Switchboard:
         clock: Callable[[], datetime],
         region: str | None = None,
         escorts: Escorts | None = None,
-        messages: Messages | None = None,
         dials: Dials | None = None,
         recorder: Recorder | None = None,
+        event_logs: EventLogs | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tokens: StreamTokens | None = None,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         """`clock`: the wall clock, aware of its time zone. `prices` without telephone for calls that cost none.
         `region` is that of numbers without a country code. Without `purse` the service has no limit of its own, without
-        `escorts` no call is transferred and no text sent, without `messages` none is taken, without `dials` none of the
-        calls is answered that we place.
-        Without `recorder` none is recorded."""
+        `escorts` no call is transferred and no text sent, without `dials` none of the calls is answered that we place,
+        without `recorder` none is recorded, without `event_logs` none can be replayed. `new_id` makes the id of a call;
+        one that we place has its dial's."""
         self._agents = agents
         self._escorts = escorts
-        self._switches = Switches(agents, escorts, messages, region)
+        self._switches = Switches(agents, escorts, region)
         self._engine = engine
         self._toolbox = toolbox
-        self._feed = feed
+        self._keeper = keeper
         self._prices = prices
         self._max_calls = max_calls
         self._purse = purse or Purse()
@@ -95,10 +98,12 @@ class Switchboard:
         self._clock = clock
         self._dials = dials
         self._recorder = recorder
+        self._event_logs = event_logs
         self._monotonic = monotonic
         self._tokens = tokens or StreamTokens()
-        self._lines: dict[str, _Line] = {}
-        self._live: set[str] = set()
+        self._new_id = new_id
+        self._lines: dict[str, _Line] = {}  # by CallSid, as webhooks ask
+        self._live: dict[str, CallRunner] = {}  # by our ids
 
     @property
     def live_calls(self) -> int:
@@ -116,7 +121,24 @@ class Switchboard:
 
     def is_live(self, call_sid: str) -> bool:
         """Whether this call is answered and not over."""
-        return call_sid in self._live
+        return (line := self._lines.get(call_sid)) is not None and line.runner.over is None
+
+    @property
+    def live_calls_now(self) -> Iterable[CallRunner]:
+        """The calls that are answered and not over."""
+        return tuple(self._live.values())
+
+    def live_call(self, call_id: str) -> CallRunner | None:
+        """The call of this id of ours, or of this CallSid, if it is live here."""
+        call = self._live.get(call_id) or self.recent_call(call_id)
+        return None if call is None or call.over is not None else call
+
+    def recent_call(self, call_id: str) -> CallRunner | None:
+        """The call of this id or CallSid; one that is over for two minutes yet."""
+        if (line := self._lines.get(call_id)) is not None:
+            return line.runner
+        runners = (line.runner for line in self._lines.values())
+        return next((runner for runner in runners if runner.details.call_id == call_id), None)
 
     def answer(self, call: IncomingCall, *, draining: bool = False) -> Answer:
         """How to answer a call; a new one is refused while draining, but whom we have called is answered. Asked again
@@ -128,18 +150,24 @@ class Switchboard:
             return Refuse("busy")
         variables: Mapping[str, str] = {}
         agent = self._agent_for(call.number)
+        dial = None
         if nonce is not None:
             dial = self._dials.expected(nonce, call.call_sid) if self._dials is not None else None
             agent = None if dial is None else self._agents.by_name(dial.agent)
             variables = {} if dial is None else dial.variables
         if agent is None:
-            log.warning("no agent answers this call", extra={"call_id": call.call_sid})
+            log.warning("no agent answers this call", extra={"call_sid": call.call_sid})
             return Refuse("rejected")
         if nonce is None and self.live_calls >= self._max_calls:  # whom we call, there was room for
-            log.warning("too many calls", extra={"call_id": call.call_sid, "live_calls": self.live_calls})
+            log.warning("too many calls", extra={"call_sid": call.call_sid, "live_calls": self.live_calls})
             return Refuse("busy")
         refusal = self._without_money(call, agent) if nonce is None else None  # whom we call, there was money for
-        return refusal or self._connect(call, agent, variables)
+        return refusal or self._connect(call, self._new_id() if dial is None else dial.id, agent, variables)
+
+    def answer_browser(self, call: IncomingCall, call_id: str, agent: Agent) -> Connect:
+        """Answer a call from a browser with this agent, whoever has the number. There is no telephone line: none is
+        billed, and nobody can be transferred from one, or be sent a text."""
+        return self._connect(call, call_id, agent, {}, by_telephone=False)
 
     def admit(self, opening: StreamOpening, leg: Leg) -> Receive | None:
         """The call that a media stream belongs to, or None for a stream that no call was told to open."""
@@ -148,7 +176,7 @@ class Switchboard:
         if line is None or not self._tokens.redeem(token, opening.call_sid) or line.runner.over:
             return None
         line.streaming = True
-        return line.runner.attach(leg)
+        return line.runner.attach(leg, opening.stream_sid)
 
     # What a caller's line asks
 
@@ -212,11 +240,11 @@ class Switchboard:
         return reasons + (["all lines are busy"] if self.live_calls >= self._max_calls else [])
 
     def end_calls(self, reason: str) -> None:
-        """End all calls, also those that nobody has answered yet."""
+        """End all calls, also those that nobody has answered yet. Callers hear an apology first."""
         if self._dials is not None:
             self._dials.cancel_unanswered()
-        for call_id in tuple(self._live):
-            self._lines[call_id].runner.receive(HangUpRequested(reason))
+        for runner in self.live_calls_now:
+            runner.receive(HangUpRequested(reason, sorry=True))
 
     def warn_of_useless_tools(self) -> None:
         """Log which agents list tools that need Twilio's API, if there is none."""
@@ -228,8 +256,8 @@ class Switchboard:
 
     def _agent_for(self, number: str) -> Agent | None:
         """By its number; an agent without one can be called as Twilio's clients are, `client:<name>`."""
-        if number.startswith(_BY_NAME):
-            return self._agents.by_name(number.removeprefix(_BY_NAME))
+        if number.startswith(BY_NAME):
+            return self._agents.by_name(number.removeprefix(BY_NAME))
         return self._agents.for_number(number)
 
     def _without_money(self, call: IncomingCall, agent: Agent) -> Answer | None:
@@ -238,7 +266,7 @@ class Switchboard:
         if notice is None:
             return None
         to = agent.limits.over_limit
-        fields = {"call_id": call.call_sid, "agent": agent.name, "limit": notice.limit, "transferred": to}
+        fields = {"call_sid": call.call_sid, "agent": agent.name, "limit": notice.limit, "transferred": to}
         log.warning("there is no money for this call", extra=fields)
         if to is None:
             return Refuse("busy")
@@ -249,12 +277,23 @@ class Switchboard:
             return Refuse("busy")
         return Forward(person.number, person.caller_id, person.timeout_s, person.limit_s)
 
-    def _connect(self, call: IncomingCall, agent: Agent, variables: Mapping[str, str]) -> Connect:
+    def _connect(
+        self,
+        call: IncomingCall,
+        call_id: str,
+        agent: Agent,
+        variables: Mapping[str, str],
+        *,
+        by_telephone: bool = True,
+    ) -> Connect:
         now = self._clock()
-        billed = [costs.line("outbound" if call.outbound else "inbound", toll_free=toll_free(call.called))]
+        direction: costs.Direction = "outbound" if call.outbound else "inbound"
+        billed = [costs.line(direction, toll_free=toll_free(call.called))] if by_telephone else []
+        prices = self._prices if by_telephone else self._prices.without_telephone()
+        switches = self._switches if by_telephone else Switches(self._agents)
         if call.outbound and agent.outbound.detects:
             billed.append("machine-detection")
-        details = CallDetails(call.call_sid, call.human, call.number, agent, now, tuple(billed))
+        details = CallDetails(call_id, call.call_sid, call.human, call.number, agent, now, tuple(billed), direction)
         line: _Line
 
         def prompt(agent: Agent, tools: tuple[ToolSpec, ...]) -> str:
@@ -271,34 +310,36 @@ class Switchboard:
             return f"{text}\n\n{DATA_RULE}" if others else text
 
         def control(live: LiveCall) -> Control:
-            return Control(call.call_sid, call.human, call.number, live, lambda: self._stream(line), self._switches)
+            return Control(call_id, call.call_sid, call.human, call.number, live, lambda: self._stream(line), switches)
 
-        self._live.add(call.call_sid)
-        with telemetry.call_context(call.call_sid):
-            log.info("call answered", extra={"agent": agent.name, "engine": self._engine.name})
-            self._feed.tell(CallAnswered(call.call_sid, agent.name))
+        with telemetry.call_context(call_id):
+            fields = {"call_sid": call.call_sid, "agent": agent.name, "engine": self._engine.name}
+            log.info("call answered", extra=fields)
             runner = CallRunner(
                 details,
                 prompt,
                 self._engine,
                 self._toolbox,
-                self._feed,
-                self._prices,
+                self._keeper,
+                prices,
                 self._purse,
                 control,
                 self._call_ended,
                 self._monotonic,
                 self._recorder,
+                self._event_logs,
             )
+        self._live[call_id] = runner
         answer = Connect(self._tokens.issue(call.call_sid), agent.apology, agent.language)
         line = self._lines[call.call_sid] = _Line(answer, runner)
         asyncio.get_running_loop().call_later(STREAM_WITHIN_S, self._expect_stream, line)
+        runner.kept.answered()
         return answer
 
     def _stream(self, line: _Line) -> Connect:
         """What puts the caller on a stream again."""
         agent = line.runner.agent
-        token = self._tokens.issue(line.runner.details.call_id)
+        token = self._tokens.issue(line.runner.details.call_sid)
         line.answer = Connect(token, agent.apology, agent.language)
         return line.answer
 
@@ -317,8 +358,8 @@ class Switchboard:
             line.runner.receive(HangUpRequested("no stream came"))
 
     def _call_ended(self, record: CallRecord) -> None:
-        self._live.discard(record.call_id)
-        asyncio.get_running_loop().call_later(REMEMBERED_S, self._lines.pop, record.call_id, None)
+        self._live.pop(record.call_id, None)
+        asyncio.get_running_loop().call_later(REMEMBERED_S, self._lines.pop, record.call_sid, None)
         log.info(
             "call ended",
             extra={

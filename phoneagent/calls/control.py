@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.agents.numbers import allowed_countries, dialable
-from phoneagent.calls.ports import LiveCall, Messages
+from phoneagent.calls.ports import LiveCall
 from phoneagent.calls.transfer import Escort
 from phoneagent.calls.transfer_person import Person, person_for
 from phoneagent.calls.transfers import Escorts
 from phoneagent.core.agents import Agent
 from phoneagent.core.transfer import KEYS_PRESSED, Event, Way
-from phoneagent.store import StoreError
 from phoneagent.tools.control import ControlError
 from phoneagent.twilio.errors import TwilioError
 from phoneagent.twilio.webhook import Connect
@@ -36,12 +35,11 @@ _NO_TELEPHONE = "This is not possible: the service is not connected with the tel
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What calls can be acted upon with. Without `escorts` they can't be transferred and texts not sent; without
-    `messages`, none can be taken. `region` is that of numbers without a country code."""
+    """What calls can be acted upon with. Without `escorts` they can't be transferred and texts not sent. `region` is
+    that of numbers without a country code."""
 
     agents: AgentDirectory
     escorts: Escorts | None = None
-    messages: Messages | None = None
     region: str | None = None
 
 
@@ -51,30 +49,47 @@ class Control:
     def __init__(
         self,
         call_id: str,
+        call_sid: str,
         caller: str,
         called: str,
         call: LiveCall,
         stream: Callable[[], Connect],
         switches: Switches,
     ) -> None:
-        """`stream` is the document by which the caller is on a stream again."""
+        """`call_id` is our id of the call, `call_sid` the carrier's. `stream` is the document by which the caller is on
+        a stream again."""
         self.escort: Escort | None = None
         self._transfers = 0
         self._texts = 0
         self._call_id = call_id
+        self._call_sid = call_sid
         self._caller = caller
         self._called = called
         self._call = call
         self._stream = stream
         self._switches = switches
 
-    async def transfer(self, to: str, briefing: str) -> str:
+    @property
+    def has_telephone(self) -> bool:
+        """Whether callers can be transferred and texted at all."""
+        return self._switches.escorts is not None
+
+    @property
+    def escorted(self) -> bool:
+        """Whether the caller is being transferred, or keys are being pressed."""
+        return self.escort is not None and not self.escort.over
+
+    def begin_transfer(self, to: str, briefing: str) -> Escort:
+        """Begin to connect the caller with a destination of the agent's. Raises ControlError."""
         destination = self._call.agent.transfer.get(to)
         if destination is None:
             raise ControlError("There is nobody of this name to transfer the caller to.")
+        return self._begin(destination.how, person=self._person(self._call.agent, to, " ".join(briefing.split())))
+
+    async def transfer(self, to: str, briefing: str) -> str:
         if self._transfers >= MOST_TRANSFERS:
             raise ControlError("This call has been transferred too often. Offer to take a message instead.")
-        escort = self._begin(destination.how, person=self._person(self._call.agent, to, " ".join(briefing.split())))
+        escort = self.begin_transfer(to, briefing)
         self._transfers += 1
         try:
             return await asyncio.shield(escort.result)
@@ -112,14 +127,7 @@ class Control:
             raise ControlError("The text message could not be sent.") from error
 
     async def take_message(self, text: str, callback_number: str | None) -> None:
-        messages = self._switches.messages
-        if messages is None:
-            raise ControlError("Messages can't be kept here.")
-        try:
-            await messages.add(self._call_id, self._call.agent.name, self._caller, text, callback_number)
-        except StoreError as error:
-            log.error("a message was not kept", extra={"reason": str(error)})
-            raise ControlError("The message could not be kept.", ran=True) from error
+        self._call.kept.message(text, callback_number)
 
     def agent(self, name: str) -> Agent:
         agent = self._switches.agents.by_name(name) if name in self._call.agent.handoff else None
@@ -146,10 +154,11 @@ class Control:
         escorts = self._switches.escorts
         if escorts is None:
             raise ControlError(_NO_TELEPHONE)
-        if self.escort is not None and not self.escort.over:
+        if self.escorted:
             raise ControlError("The caller is being transferred already.")
         self.escort = escorts.begin(
             self._call_id,
+            self._call_sid,
             self._call,
             way,
             self._stream,

@@ -1,13 +1,14 @@
-"""The feed of what happens on the calls in progress, for whoever watches them."""
+"""The feed of what happens on the calls in progress, for whoever watches them. `call_id` is our id of a call."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoneagent.calls.record import CallRecord, ToolRun
 from phoneagent.calls.recording import Recorded
+from phoneagent.core.records import OperatorAction
 from phoneagent.core.transcript import Turn
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,17 @@ class TurnChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolBegan:
+    """A tool is run from `at_s` on, on the call's clock, with these arguments, JSON."""
+
+    call_id: str
+    tool_call_id: str
+    name: str
+    arguments: str = field(repr=False)
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ToolRan:
     """A tool was run."""
 
@@ -50,6 +62,15 @@ class AgentTookOver:
 
     call_id: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorActed:
+    """An operator has done something to a call, or the call is no longer theirs (`hand_back`). `by` is their name."""
+
+    call_id: str
+    action: OperatorAction
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +89,17 @@ class CallRecorded:
     recorded: Recorded
 
 
-News = CallAnswered | StreamOpened | TurnChanged | ToolRan | AgentTookOver | CallEnded | CallRecorded
+News = (
+    CallAnswered
+    | StreamOpened
+    | TurnChanged
+    | ToolBegan
+    | ToolRan
+    | AgentTookOver
+    | OperatorActed
+    | CallEnded
+    | CallRecorded
+)
 Watcher = Callable[[News], None]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from phoneagent.core.agents import Agent
 from phoneagent.core.costs import PART_OF, Cost, Price, Service, Usage
+from phoneagent.core.records import Charge
 from phoneagent.prices import LOCAL, Prices, price_of
 
 
@@ -64,21 +65,33 @@ class Meter:
         """What the models have used that speak."""
         return sum(self._spoken.values(), Usage())
 
-    def cost(self, now: float) -> Cost:
-        """What the call has cost by now. What still runs counts as if it ended now: each minute that has begun."""
+    def charges(self, now: float) -> tuple[Charge, ...]:
+        """What is charged for the call by now. What still runs counts as if it ended now: each begun minute."""
         carrier: defaultdict[str, Decimal] = defaultdict(Decimal)
         for use in self._uses:
             seconds = (now if use.ended is None else use.ended) - use.began
             for service in use.services:
                 if (rate := self._prices.telephone.get(service)) is not None:
                     carrier[PART_OF[service]] += rate.of(seconds)
-        model, unknown = _priced(self._spoken, self._prices.models)
-        transcription, also_unknown = _priced(self._transcribed, self._prices.transcription)
-        return Cost(model, transcription, **carrier, unpriced=unknown | also_unknown)
+        return (
+            *_charges("model", self._spoken, self._prices.models),
+            *_charges("transcription", self._transcribed, self._prices.transcription),
+            *(Charge(part, "", usd) for part, usd in carrier.items()),
+        )
+
+    def cost(self, now: float) -> Cost:
+        """What the call has cost by now: the sum of its charges."""
+        parts: defaultdict[str, Decimal] = defaultdict(Decimal)
+        unpriced = set()
+        for charge in self.charges(now):
+            if charge.usd is None:
+                unpriced.add(charge.model)
+            else:
+                parts[charge.part] += charge.usd
+        return Cost(**parts, unpriced=frozenset(unpriced))
 
 
-def _priced(used: Mapping[str, Usage], prices: Mapping[str, Price]) -> tuple[Decimal, frozenset[str]]:
-    """What the models cost that have a price, and those that have none."""
-    found = {model: price_of(model, prices) for model in used}
-    known = (price.of(used[model]) for model, price in found.items() if price is not None)
-    return sum(known, Decimal(0)), frozenset(model for model, price in found.items() if price is None)
+def _charges(part: str, used: Mapping[str, Usage], prices: Mapping[str, Price]) -> Iterator[Charge]:
+    for model, usage in used.items():
+        price = price_of(model, prices)
+        yield Charge(part, model, None if price is None else price.of(usage), usage)

@@ -118,14 +118,14 @@ class Dialer:
 
     # For whoever wants a call
 
-    async def dial(self, request: DialRequest, asked: Asked | None = None) -> Dial:
-        """Have a call placed when its turn comes. The same `asked` is the same dial.
+    async def dial(self, request: DialRequest, asked: Asked | None = None) -> tuple[Dial, bool]:
+        """Have a call placed when its turn comes. The same `asked` is the same dial: returns it, and whether it is new.
 
         Raises DialRefusedError, StoreError.
         """
         try:
             if asked is not None and (before := await self._dials.asked(asked)) is not None:
-                return self._ledger.get(before.id) or self._taken_up(before)
+                return self._ledger.get(before.id) or self._taken_up(before), False
             dial = self._new(request)
             kept = await self._ledger.add(dial, asked)
         except KeyReusedError:
@@ -134,9 +134,9 @@ class Dialer:
             raise DialRefusedError(
                 "number_in_use", "another call to this number is not over yet: wait for its end, or cancel it"
             ) from None
-        if kept.id == dial.id:
+        if new := kept.id == dial.id:
             self._begin(dial)
-        return kept
+        return kept, new
 
     async def get(self, dial_id: str) -> Dial | None:
         """How a dial stands. Raises StoreError."""
@@ -154,6 +154,10 @@ class Dialer:
             self._end_call(dial.call_sid)
         self._ledger.note(replace(dial, unwanted=True))
         return self._ledger.get(dial_id)
+
+    def hang_up(self, call_sid: str) -> None:
+        """End a call that a person has made. Its leg tells of its end, as of any other."""
+        self._end_call(call_sid)
 
     # For the switchboard
 
@@ -305,7 +309,7 @@ class Dialer:
         try:
             await self._api.hang_up(call_sid)
         except TwilioError as error:
-            log.error("a call can't be ended", extra={"call_id": call_sid, "reason": str(error)})
+            log.error("a call can't be ended", extra={"call_sid": call_sid, "reason": str(error)})
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -84,7 +84,7 @@ class Ledger:
         self.note(dial)
         if dial.state != before.state:
             log.info(
-                "dial", extra={"dial": dial.id, "agent": dial.agent, "state": dial.state, "call_id": dial.call_sid}
+                "dial", extra={"dial": dial.id, "agent": dial.agent, "state": dial.state, "call_sid": dial.call_sid}
             )
         return dial
 

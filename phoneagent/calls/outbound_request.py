@@ -46,7 +46,7 @@ def new_dial(request: DialRequest, agents: AgentDirectory, region: str | None, n
     except ValueError as error:
         raise DialRefusedError("bad_number", str(error)) from None
     return Dial(
-        id=secrets.token_hex(8),
+        id=secrets.token_hex(16),  # which becomes that of the call
         nonce=secrets.token_urlsafe(24),
         agent=agent.name,
         to=to,

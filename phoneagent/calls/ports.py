@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from phoneagent.calls.keeper import CallKeeper
 from phoneagent.core.agents import Agent, ToolSpec
 from phoneagent.core.commands import Command
 from phoneagent.core.costs import Service
@@ -54,6 +55,10 @@ class LiveCall(Protocol):
         """Who speaks now."""
 
     @property
+    def kept(self) -> CallKeeper:
+        """Keeps the record of the call."""
+
+    @property
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
 
@@ -65,13 +70,6 @@ class LiveCall(Protocol):
 
     def person_left(self) -> None:
         """The person's line is over."""
-
-
-class Messages(Protocol):
-    """Keeps the messages that agents take."""
-
-    async def add(self, call_id: str, agent: str, caller: str, text: str, callback_number: str | None) -> None:
-        """Keep one. Raises StoreError."""
 
 
 class Dials(Protocol):

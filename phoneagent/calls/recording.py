@@ -25,6 +25,7 @@ from phoneagent.core import events as on
 from phoneagent.core.commands import Command
 from phoneagent.core.events import Event
 from phoneagent.core.tape import RATE, Tape
+from phoneagent.store.blobs import day_folder
 
 log = logging.getLogger(__name__)
 
@@ -40,26 +41,37 @@ _FINISHED = (".wav", ".flac", ".opus")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recording that is over. `name` is that of its file below the recorder's folder.
+    """A recording that is over. `name` is that of its file below the recorder's folder, `at_s` when it began on the
+    call's clock.
 
     `problem`: what is wrong with it, if anything: it ends before its call did, or is not in the format it should have.
     """
 
+    call_id: str
     path: Path
     name: str
+    at_s: float
     duration_s: float
     size: int
     sha256: str
     problem: str | None = None
 
 
+Finished = Callable[[Recorded], None]
+
+
+def _untold(recorded: Recorded) -> None:
+    """Nobody wants to know."""
+
+
 class Recorder:
     """Records calls into files `<folder>/<year>/<month>/<day>/<call>.<format>` that only their owner may read.
 
-    While a call lasts its file is `<call>.part.wav`, whose header is right after each block, every two seconds: what a
-    killed process leaves is playable, and ends some five seconds before that. It is synced to disk once, at its end;
-    what the machine's own end loses is the kernel's choice. One thread writes all of them, so that a disk that is slow
-    or full costs recordings, and no call a frame; another brings those that are over into their format, one by one.
+    While a call lasts its file is `<call>.<ms>.part.wav`, by when it began on the call's clock. Its header is right
+    after each block, every two seconds: what a killed process leaves is playable, and ends some five seconds before
+    that. It is synced to disk once, at its end; what the machine's own end loses is the kernel's choice. One thread
+    writes all of them, so that a disk that is slow or full costs recordings, and no call a frame; another brings those
+    that are over into their format, one by one.
     """
 
     def __init__(self, folder: Path, format: Format = "wav", clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,23 +85,22 @@ class Recorder:
         self._finishing: asyncio.Task[None] | None = None
         self._closing = False
 
-    def start(self) -> None:
-        """Begin to finish what killed processes have left; what another process still records is let alone."""
-        self._finishing = asyncio.create_task(self._finish_left_over())
+    def start(self, finished: Finished = _untold) -> None:
+        """Begin to finish what killed processes have left, and tell `finished` of it; what another process still
+        records is let alone."""
+        self._finishing = asyncio.create_task(self._finish_left_over(finished))
 
-    def record(
-        self, call_id: str, began: datetime, finished: Callable[[Recorded], None] = lambda recorded: None
-    ) -> Recording:
-        """Record a call from now on. `began` only names its folder, `call_id` its file. `finished` is told what came
-        of it, unless that is nothing."""
+    def record(self, call_id: str, began: datetime, at_s: float = 0.0, finished: Finished = _untold) -> Recording:
+        """Record a call from now on, which is `at_s` on its clock. `began` only names its folder, `call_id` its file.
+        `finished` is told what came of it, unless that is nothing."""
 
         def over(task: asyncio.Task[Recorded | None]) -> None:
             self._open.discard(recording)
             if not task.cancelled() and (recorded := task.result()) is not None:
                 finished(recorded)
 
-        day = self._folder / began.strftime("%Y/%m/%d")
-        recording = Recording(call_id, day, self._writer, self._seal, over, self._clock)
+        day = self._folder / day_folder(began)
+        recording = Recording(call_id, day, at_s, self._writer, self._seal, over, self._clock)
         self._open.add(recording)
         return recording
 
@@ -102,8 +113,9 @@ class Recorder:
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._sealer.shutdown)
 
-    async def _seal(self, call_id: str, path: Path, problem: str | None = None) -> Recorded | None:
+    async def _seal(self, path: Path, problem: str | None = None) -> Recorded | None:
         """Finish a file; if it can't be converted, as a WAV."""
+        call_id = _call_and_time(path)[0]
         run = asyncio.get_running_loop().run_in_executor
         try:
             try:
@@ -118,15 +130,17 @@ class Recorder:
         log.info("call recorded", extra=fields | {"seconds": round(recorded.duration_s, 1)})
         return recorded
 
-    async def _finish_left_over(self) -> None:
+    async def _finish_left_over(self, finished: Finished) -> None:
         run = asyncio.get_running_loop().run_in_executor
         for path in await run(self._sealer, _unfinished, self._folder):
             if self._closing or (lock := await run(self._sealer, _lock, path)) is None:
                 continue
             try:
-                await self._seal(path.name.removesuffix(_UNFINISHED), path)
+                recorded = await self._seal(path)
             finally:
                 os.close(lock)
+            if recorded is not None:
+                finished(recorded)
 
 
 class Recording:
@@ -136,13 +150,15 @@ class Recording:
         self,
         call_id: str,
         day: Path,
+        at_s: float,
         writer: ThreadPoolExecutor,
-        seal: Callable[[str, Path, str | None], Awaitable[Recorded | None]],
+        seal: Callable[[Path, str | None], Awaitable[Recorded | None]],
         over: Callable[[asyncio.Task[Recorded | None]], None],
         clock: Callable[[], float],
     ) -> None:
         self._call_id = call_id
         self._day = day
+        self._at_s = at_s
         self._writer = writer
         self._seal = seal
         self._when_over = over
@@ -152,23 +168,28 @@ class Recording:
         self._file: _WavFile | None = None
         self._path: Path | None = None
         self._problem: str | None = None
+        self._telling = True  # until its end, or a problem
         self._ending: asyncio.Task[Recorded | None] | None = None
         self._writing = asyncio.create_task(self._keep_writing())
 
-    def note(self, what: Event | Command) -> None:
+    def note(self, what: Event | Command | Callable[[float], None]) -> None:
         """Tell what came from the leg, or was sent to it, when it did; what has no sound is of no matter."""
-        self._tell(what)
+        if self._telling:
+            self._waiting.append((self._clock(), what))
+            if len(self._waiting) > MOST_WAITING:
+                self._give_up("the disk does not keep up")
 
-    def pause(self) -> None:
-        """Keep silence in place of both sides from now on, until `resume`."""
-        self._tell(self._tape.pause)
+    def pause(self, before_s: float = 0.0) -> None:
+        """Keep silence in place of both sides from `before_s` ago, two seconds at most, until `resume`."""
+        self.note(lambda now: self._tape.pause(now - before_s))
 
     def resume(self) -> None:
         """Keep both sides again."""
-        self._tell(self._tape.resume)
+        self.note(self._tape.resume)
 
     def end(self) -> asyncio.Task[Recorded | None]:
         """Finish the file, and bring it into its format. The result is None if there could not be any."""
+        self._telling = False
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(self._clock()))
             self._ending.add_done_callback(self._when_over)
@@ -180,15 +201,9 @@ class Recording:
         if self._file is None or self._path is None:
             return None
         try:
-            return await self._seal(self._call_id, self._path, self._problem)
+            return await self._seal(self._path, self._problem)
         finally:
             self._file.unlock()
-
-    def _tell(self, what: Event | Command | Callable[[float], None]) -> None:
-        if self._problem is None and self._ending is None:
-            self._waiting.append((self._clock(), what))
-            if len(self._waiting) > MOST_WAITING:
-                self._give_up("the disk does not keep up")
 
     async def _keep_writing(self) -> None:
         loop = asyncio.get_running_loop()
@@ -197,7 +212,7 @@ class Recording:
             await asyncio.sleep(WRITE_EVERY_S)
 
     def _give_up(self, reason: str) -> None:
-        self._problem = reason
+        self._problem, self._telling = reason, False
         self._waiting.clear()
         log.error("recording given up", extra={"call_id": self._call_id, "reason": reason})
 
@@ -228,11 +243,14 @@ class Recording:
 
     def _listen(self) -> None:
         tape = self._tape
+        frames: list[tuple[float, str]] = []
         while self._waiting:
             now, what = self._waiting.popleft()
-            if type(what) is on.CallerAudio:  # first, because it is nearly all of them
-                tape.caller(what.audio, now)
+            if type(what) is on.CallerAudio:
+                frames.append((now, what.audio))
                 continue
+            tape.frames(frames)
+            frames.clear()
             match what:
                 case do.PlayAudio(audio):
                     tape.play(audio, now)
@@ -246,6 +264,7 @@ class Recording:
                     tape.gone(now)
                 case _ if callable(what):
                     what(now)
+        tape.frames(frames)
 
     def _open(self) -> _WavFile:
         self._day.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -253,7 +272,7 @@ class Recording:
             name = self._call_id if number == 1 else f"{self._call_id}-{number}"
             if any((self._day / f"{name}{suffix}").exists() for suffix in _FINISHED):
                 continue
-            path = self._day / f"{name}{_UNFINISHED}"
+            path = self._day / f"{name}.{round(self._at_s * 1000)}{_UNFINISHED}"
             with suppress(FileExistsError):
                 file = _WavFile(path)
                 self._path = path
@@ -308,6 +327,12 @@ def _unfinished(folder: Path) -> list[Path]:
     return sorted(folder.rglob(f"*{_UNFINISHED}"))
 
 
+def _call_and_time(path: Path) -> tuple[str, float]:
+    """The call of an unfinished recording, and when it begins on the call's clock."""
+    name, _, at_ms = path.name.removesuffix(_UNFINISHED).partition(".")
+    return name.partition("-")[0], int(at_ms) / 1000 if at_ms.isdecimal() else 0.0
+
+
 def _lock(path: Path) -> int | None:
     """The lock of an unfinished recording, to be closed; None if a process has it that still records."""
     with suppress(OSError), path.open("rb") as file:
@@ -327,12 +352,14 @@ def seal(wav: Path, folder: Path, format: Format = "wav", problem: str | None = 
             duration_s = file.getnframes() / file.getframerate()
     except (wave.Error, EOFError) as error:
         raise OSError(f"{wav} is no WAV file: {error}") from error
-    path = wav.with_name(wav.name.removesuffix(_UNFINISHED))
+    call_id, at_s = _call_and_time(wav)
+    path = wav.with_name(wav.name.removesuffix(_UNFINISHED).partition(".")[0])
     as_it_is = format == "wav" or problem is not None
     path = wav.rename(f"{path}.wav") if as_it_is else _convert(wav, path, format)
     with path.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-    return Recorded(path, str(path.relative_to(folder)), duration_s, path.stat().st_size, sha256, problem)
+    name = str(path.relative_to(folder))
+    return Recorded(call_id, path, name, at_s, duration_s, path.stat().st_size, sha256, problem)
 
 
 def _convert(wav: Path, name: Path, format: Format) -> Path:

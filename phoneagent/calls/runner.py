@@ -6,18 +6,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 
 from phoneagent.calls.control import Control
-from phoneagent.calls.live import AgentTookOver, CallEnded, CallRecorded, Feed, StreamOpened, ToolRan, TurnChanged
+from phoneagent.calls.event_log import EventLogs
+from phoneagent.calls.keeper import Keeper
 from phoneagent.calls.meter import Meter
 from phoneagent.calls.music import HoldMusic, music_or_built_in
+from phoneagent.calls.operators import Operators
 from phoneagent.calls.ports import Engine, Leg, LiveCall, Receive, Session
-from phoneagent.calls.record import CallRecord, ToolRun
-from phoneagent.calls.recording import Recorded, Recorder, Recording
+from phoneagent.calls.record import CallDetails, CallRecord
+from phoneagent.calls.recording import Recorder, Recording
 from phoneagent.calls.spending import Purse
+from phoneagent.calls.tool_runs import ToolRuns
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
 from phoneagent.core.agents import Agent, ToolSpec
@@ -25,45 +27,25 @@ from phoneagent.core.bridge import CallBridge
 from phoneagent.core.commands import NOTHING, Command, Commands
 from phoneagent.core.costs import Cost, Service, Usage
 from phoneagent.core.events import Event
+from phoneagent.core.glance import Glance
+from phoneagent.core.transcript import Transcript
 from phoneagent.prices import Prices
-from phoneagent.tools import Call, Toolbox
+from phoneagent.tools import Toolbox
 from phoneagent.tools.control import ControlError
 
 log = logging.getLogger(__name__)
 
-_AUDIO = frozenset({on.CallerAudio, on.AgentAudio})
+Tap = Callable[[Event | Command], None]
+"""Is told what comes from a leg, and is sent to it, at once. Takes no time, and never fails."""
+
+_AUDIO = frozenset({on.CallerAudio, on.AgentAudio, on.OperatorAudio})
 _TO_LEG = frozenset({do.PlayAudio, do.SendMark, do.ClearPlayout})
 _TO_SERVICE = frozenset(
     {do.RunTool, do.CancelTool, do.UpdateSession, do.OpenSession, do.CloseSession}
-    | {do.StartMusic, do.StopMusic, do.ReportTurn, do.EndCall}
+    | {do.StartMusic, do.StopMusic, do.ReportTurn, do.ReportDigits, do.TruncateTurn, do.DeleteTurn, do.EndCall}
+    | {do.Record, do.KeepSilence, do.ReportConsent, do.ReportTakeOver}
 )
 _COST_CHECKED_EVERY_S = 10.0  # telephone minutes pass by themselves
-_CANCELLED = '{"error":"cancelled","message":"It was stopped. It may or may not have been done."}'
-_INTERRUPTED = '{"error":"interrupted","message":"The call ended while it ran. It may or may not have been done."}'
-
-
-@dataclass(frozen=True, slots=True)
-class CallDetails:
-    """Who talks to whom. `caller` is the person's number and `called` ours, whoever dialled; `agent` is who answers.
-
-    `billed` is what the carrier bills for while the caller's line is open.
-    """
-
-    call_id: str
-    caller: str = field(repr=False)
-    called: str = field(repr=False)
-    agent: Agent
-    began: datetime
-    billed: tuple[Service, ...] = ("inbound-local",)
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A tool that runs."""
-
-    command: do.RunTool
-    began: float
-    task: asyncio.Task[None]
 
 
 class CallRunner:
@@ -79,13 +61,14 @@ class CallRunner:
         prompt: Callable[[Agent, tuple[ToolSpec, ...]], str],
         engine: Engine,
         toolbox: Toolbox,
-        feed: Feed,
+        keeper: Keeper,
         prices: Prices,
         purse: Purse,
         control: Callable[[LiveCall], Control],
         ended: Callable[[CallRecord], None],
         clock: Callable[[], float],
         recorder: Recorder | None = None,
+        event_logs: EventLogs | None = None,
     ) -> None:
         """Begins the session at once, so that it is ready when the stream opens.
 
@@ -93,21 +76,25 @@ class CallRunner:
         which under uvloop stands still while callbacks run, so that a mark would seem to have come back before it did.
         """
         self.details = details
+        tools, began = toolbox.policies(details.agent), clock()
+        self._bridge = (
+            event_logs.bridge(details, began, tools) if event_logs else CallBridge(details.agent, began, tools)
+        )
+        self.kept = keeper.begin(details, engine.name, self._bridge.counters, clock)
         self.control = control(self)
+        self.operators = Operators(self._bridge, self.control, self.kept, self.receive)
         self._prompt = prompt
         self._engine = engine
         self._toolbox = toolbox
-        self._feed = feed
         self._meter = Meter(prices, engine.name)
         self._meter.begin("caller's line", clock(), *details.billed)
         self._spending = purse.open(
-            details.call_id, details.agent, details.called, details.began, lambda: self.cost_so_far
+            details.call_id, details.agent, details.called, details.began, lambda: self.cost_so_far, self.kept.limit
         )
         self._cost_timer: asyncio.TimerHandle | None = None
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._clock = clock
-        self._bridge = CallBridge(details.agent, clock(), toolbox.policies(details.agent))
         self._leg: Leg | None = None
         self._session: Session | None = None
         self._session_now: object = None  # stands for the session in `_waiting`
@@ -118,12 +105,9 @@ class CallRunner:
         self._music: HoldMusic | None = None
         self._recorder = recorder
         self._recording: Recording | None = None
-        self._running: dict[str, _Running] = {}
-        self._notes: dict[str, object] = {}
-        self._tool_runs: list[ToolRun] = []
-        self._took_over: list[str] = []
-        self._streaming_since: float | None = None
-        self._first_audio_ms: int | None = None
+        self._overhearing: Tap | None = None
+        self._tools = ToolRuns(details, toolbox, self.control, self.kept, self.receive, clock)
+        self._silent = True  # no audio was sent to the caller yet
         self._spending.begin()
         self._open_session(details.agent)
 
@@ -143,9 +127,18 @@ class CallRunner:
         return self._meter.cost(self._clock())
 
     @property
+    def transcript(self) -> Transcript:
+        """What was said so far."""
+        return self._bridge.transcript
+
+    @property
     def streaming(self) -> bool:
         """Whether the caller is on a stream."""
         return self._leg is not None
+
+    def glance(self) -> Glance:
+        """How the call stands now, who is heard, and what. Costs the call nothing unless somebody looks."""
+        return replace(self._bridge.glance(self._clock()), taken_over_by=self.operators.taken_over_by)
 
     def person_came(self, *billed: Service) -> None:
         """A person to whom the caller is transferred is on a line for which the carrier bills these services."""
@@ -155,9 +148,10 @@ class CallRunner:
         """The person's line is over."""
         self._meter.end("person's line", self._clock())
 
-    def attach(self, leg: Leg) -> Receive:
+    def attach(self, leg: Leg, stream_sid: str = "") -> Receive:
         """Give the call a leg, in place of the one it may have. What is returned is to be told StreamStarted first."""
         self._leg = leg
+        self.kept.stream_began(stream_sid)
         return partial(self._hear, leg)
 
     def receive(self, event: Event) -> None:
@@ -183,8 +177,8 @@ class CallRunner:
                 source, event = self._waiting.popleft()
                 if source is not None and source is not self._leg and source is not self._session_now:
                     continue
-                if self._recording is not None and source is self._leg:
-                    self._recording.note(event)
+                if source is self._leg:
+                    self._overheard(event)
                 if type(event) not in _AUDIO:
                     self._note(event)
                 for command in self._bridge.receive(event, self._clock()):
@@ -208,23 +202,30 @@ class CallRunner:
         if kind in _TO_LEG:
             if self._leg is not None:
                 self._send_to_leg(command)
-                if self._first_audio_ms is None and kind is do.PlayAudio and self._streaming_since is not None:
-                    self._first_audio_ms = round((self._clock() - self._streaming_since) * 1000)
+                if self._silent and kind is do.PlayAudio:
+                    self._silent = False
+                    self.kept.audio_began()
         elif kind not in _TO_SERVICE:
-            if self._session is not None:
-                self._session.send(command)
+            self._send_to_session(command)
         else:
             self._serve(command)
 
     def _serve(self, command: Command) -> None:
         match command:
             case do.ReportTurn(turn):
-                self._feed.tell(TurnChanged(self.details.call_id, turn))
+                self.kept.turn(turn)
+            case do.ReportDigits(digits, secure):
+                self.kept.digits(digits, secure=secure)
+            case do.TruncateTurn(turn_id, heard_ms):
+                self._send_to_session(command)
+                self.kept.cut(turn_id, heard_ms)
+            case do.DeleteTurn(turn_id):
+                self._send_to_session(command)
+                self.kept.cut(turn_id, 0)
             case do.RunTool():
-                task = self._loop.create_task(self._run_tool(command))
-                self._running[command.tool_call_id] = _Running(command, self._clock(), task)
+                self._tools.start(command)
             case do.CancelTool(tool_call_id):
-                self._stop_tool(tool_call_id, _CANCELLED)
+                self._tools.cancel(tool_call_id)
             case do.UpdateSession(agent):
                 self._took_over_by(agent)
                 if self._session is not None:
@@ -241,11 +242,20 @@ class CallRunner:
                 self._music.start()
             case do.StopMusic() if self._music is not None:
                 self._music.stop()
+            case do.Record():
+                self._record()
+            case do.KeepSilence(before_s):
+                self._keep_silence(before_s)
+            case do.ReportConsent(given, how):
+                self.kept.happened("consent", given=given, how=how)
+            case do.ReportTakeOver(taken_over):
+                self.operators.take_over_changed(taken_over)
             case do.EndCall():
                 self._end(command)
 
     def _note(self, event: Event) -> None:
         """What the service does besides telling the bridge."""
+        self.kept.note(event)
         match event:
             case on.ResponseEnded(usage=Usage() as usage):
                 self._meter.responded(self.agent, usage)
@@ -255,10 +265,7 @@ class CallRunner:
                 self._check_cost()
             case on.StreamStarted():
                 self._meter.begin("stream", self._clock(), "media-streams")
-                if self._streaming_since is None:
-                    self._streaming_since = self._clock()
-                    self._feed.tell(StreamOpened(self.details.call_id))
-                    self._record_if_wanted(self.agent)
+                if self._cost_timer is None:  # the first
                     self._keep_checking_cost()
                 self.control.stream_started()
             case on.StreamEnded():
@@ -274,21 +281,37 @@ class CallRunner:
 
     def _send_to_leg(self, command: Command) -> None:
         if self._leg is not None:
-            if self._recording is not None:
-                self._recording.note(command)
+            self._overheard(command)
             self._leg.send(command)
 
-    # The recording
+    def _send_to_session(self, command: Command) -> None:
+        if self._session is not None:
+            self._session.send(command)
 
-    def _record_if_wanted(self, agent: Agent) -> None:
-        """Record what is said with this agent, or keep silence in its place."""
+    # Who else hears the leg
+
+    def overhear(self, tap: Tap | None) -> None:
+        """Tell `tap` all that comes from the leg and goes to it, from now on; None: nobody."""
+        self._overhearing = tap
+
+    def _overheard(self, what: Event | Command) -> None:
         if self._recording is not None:
-            self._recording.resume() if agent.recording else self._recording.pause()
-        elif agent.recording and self._recorder is not None and self._streaming_since is not None:
-            self._recording = self._recorder.record(self.details.call_id, self.details.began, self._recorded)
+            self._recording.note(what)
+        if self._overhearing is not None:
+            self._overhearing(what)
 
-    def _recorded(self, recorded: Recorded) -> None:
-        self._feed.tell(CallRecorded(self.details.call_id, recorded))
+    def _record(self) -> None:
+        if self._recording is not None:
+            self._recording.resume()
+        elif self._recorder is not None:
+            details, kept = self.details, self.kept
+            self._recording = self._recorder.record(details.call_id, details.began, kept.at_s, kept.recorded)
+        self.kept.happened("recording", on=True)
+
+    def _keep_silence(self, before_s: float) -> None:
+        if self._recording is not None:
+            self._recording.pause(before_s)
+        self.kept.happened("recording", on=False)
 
     # What it costs
 
@@ -298,6 +321,9 @@ class CallRunner:
 
     def _check_cost(self) -> None:
         if self._cost_timer is None:  # nobody could be told goodbye, or transferred, before there is a stream
+            return
+        self.kept.cost(self.cost_so_far.total)
+        if self.operators.taken_over_by is not None:  # a limit holds again when they hand the call back
             return
         notice = self._spending.check()
         if notice is None:
@@ -324,42 +350,15 @@ class CallRunner:
             session.close()
 
     def _took_over_by(self, agent: Agent) -> None:
-        if agent.name != ([self.details.agent.name, *self._took_over])[-1]:
-            self._took_over.append(agent.name)
-            self._record_if_wanted(agent)
+        if agent.name != self.kept.agent.name:
             log.info("another agent took over", extra={"call_id": self.details.call_id, "agent": agent.name})
-            self._feed.tell(AgentTookOver(self.details.call_id, agent.name))
-
-    # Tools
-
-    async def _run_tool(self, command: do.RunTool) -> None:
-        details, tool_call_id = self.details, command.tool_call_id
-        key = f"{details.call_id}:{tool_call_id}"
-        call = Call(details.call_id, details.caller, details.called, self.agent, key, self._notes, self.control)
-        result = await self._toolbox.run(command.name, command.arguments, call)
-        self._ran(self._running.pop(tool_call_id), result.output)
-        if result.agent is not None:
-            self.receive(on.AgentChanged(tool_call_id, result.agent, self._toolbox.policies(result.agent)))
-        else:
-            self.receive(on.ToolFinished(tool_call_id, result.output, result.ran))
-
-    def _stop_tool(self, tool_call_id: str, output: str) -> None:
-        if (running := self._running.pop(tool_call_id, None)) is not None:
-            running.task.cancel()
-            self._ran(running, output)
-
-    def _ran(self, running: _Running, output: str) -> None:
-        command = running.command
-        run = ToolRun(command.name, command.arguments, output, self._clock() - running.began)
-        self._tool_runs.append(run)
-        self._feed.tell(ToolRan(self.details.call_id, run))
+            self.kept.took_over(agent)
 
     # The end
 
     def _end(self, end: do.EndCall) -> None:
         self.control.call_ended()
-        for tool_call_id in tuple(self._running):
-            self._stop_tool(tool_call_id, _INTERRUPTED)
+        self._tools.end()
         self._close_session()
         if self._music is not None:
             self._music.stop()
@@ -371,30 +370,4 @@ class CallRunner:
             self._cost_timer.cancel()
         self._meter.stop(self._clock())
         self._spending.close()
-        record = self._record(end)
-        self._feed.tell(CallEnded(self.details.call_id, record))
-        self._ended(record)
-
-    def _record(self, end: do.EndCall) -> CallRecord:
-        details = self.details
-        since = self._streaming_since
-        duration_s = 0.0 if since is None else self._clock() - since
-        return CallRecord(
-            call_id=details.call_id,
-            agent=details.agent.name,
-            agent_version=details.agent.version,
-            engine=self._engine.name,
-            caller=details.caller,
-            called=details.called,
-            began=details.began,
-            duration_s=duration_s,
-            outcome=end.outcome,
-            reason=end.reason,
-            turns=self._bridge.transcript.turns,
-            tools=tuple(self._tool_runs),
-            usage=self._meter.usage,
-            cost=self.cost_so_far,
-            counters=self._bridge.counters,
-            first_audio_ms=self._first_audio_ms,
-            took_over=tuple(self._took_over),
-        )
+        self._ended(self.kept.over(end, self._bridge.transcript.turns, self._meter))

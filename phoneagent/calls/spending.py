@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -28,9 +28,10 @@ class Spending:
         budget: Budget,
         totals: DayTotals,
         cost: Callable[[], Cost],
+        told: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         """`day` (UTC) is that on which the call began, `agent` who answered, `number` ours. `cost`: what the call
-        costs by now."""
+        costs by now. `told` is told of each limit that is nearly or fully used."""
         self._call_id = call_id
         self._day = day
         self._agent = agent
@@ -38,6 +39,7 @@ class Spending:
         self._budget = budget
         self._totals = totals
         self._cost = cost
+        self._told = told
 
     def begin(self) -> None:
         """The call is answered: from now on it counts among those of the day."""
@@ -53,6 +55,7 @@ class Spending:
             fields = {"call_id": self._call_id, "agent": self._agent, "limit": notice.limit}
             fields |= {"spent_usd": f"{notice.spent:.4f}", "limit_usd": str(notice.usd)}
             log.warning(_SAID[notice.level], extra=fields)
+            self._told(notice)
         return None if was_over else next((notice for notice in news if notice.level == "over"), None)
 
     def close(self) -> None:
@@ -64,6 +67,19 @@ class Spending:
         usd = self._cost().total
         self._totals.post(Posting(self._call_id, self._day, self._agent, self._number, usd))
         return usd
+
+
+def day_limit(
+    service_usd: Decimal | None, agents: Mapping[str, Agent], agent: str | None, number: str | None
+) -> Decimal | None:
+    """What calls of a day (UTC) may cost together: all of them, those of one agent, or of that on one number of ours;
+    None: there is no limit. `service_usd` is that of all, `agents` have their own."""
+    if agent is None:
+        return service_usd if number is None else None
+    if agent not in agents:
+        return None
+    limits = agents[agent].limits
+    return limits.day_usd if number is None else limits.number_day_usd
 
 
 class Purse:
@@ -79,10 +95,19 @@ class Purse:
         """The limit for which this agent is not to begin a call now, on this number of ours."""
         return Budget(agent.limits, self._day_usd).refusal(self._totals.spent(_day(now), agent.name, number))
 
-    def open(self, call_id: str, agent: Agent, number: str, began: datetime, cost: Callable[[], Cost]) -> Spending:
-        """The spending of a call that this agent answers, on this number of ours. `cost`: what it costs by now."""
+    def open(
+        self,
+        call_id: str,
+        agent: Agent,
+        number: str,
+        began: datetime,
+        cost: Callable[[], Cost],
+        told: Callable[[Notice], None] = lambda notice: None,
+    ) -> Spending:
+        """The spending of a call that this agent answers, on this number of ours. `cost`: what it costs by now; `told`
+        is told of each limit that is nearly or fully used."""
         budget = Budget(agent.limits, self._day_usd)
-        return Spending(call_id, _day(began), agent.name, number, budget, self._totals, cost)
+        return Spending(call_id, _day(began), agent.name, number, budget, self._totals, cost, told)
 
 
 def _day(moment: datetime) -> date:

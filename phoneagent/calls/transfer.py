@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from phoneagent.agents.numbers import toll_free
@@ -37,13 +38,23 @@ _HEARD_BY = {  # the person's line; who comes in another state hears that the ca
 _WHY_GONE = {"busy": "The line is busy.", "no-answer": NO_ANSWER, "canceled": NO_ANSWER}
 
 
+@dataclass(frozen=True, slots=True)
+class CameOfIt:
+    """What came of a detour: caller and person talk (`connected`), or why they don't."""
+
+    connected: bool
+    why: str = ""
+
+
 class Escort:
-    """Carries out one detour of one call. `result` is why the caller is back, when they are; it may never be."""
+    """Carries out one detour of one call. `result` is why the caller is back, when they are; it may never be. `outcome`
+    is there sooner: as soon as the caller and the person talk, too, and at the latest when the call is over."""
 
     def __init__(
         self,
         detour_id: str,
         detour: Detour,
+        call_id: str,
         call_sid: str,
         call: LiveCall,
         api: TwilioApi,
@@ -55,12 +66,14 @@ class Escort:
         keys: str,
         ended: Callable[[], None],
     ) -> None:
-        """`stream` is the document by which the caller is on a stream again. One of `person` and `keys` is needed.
-        `ended` is called once, when the detour is over."""
+        """`call_id` is our id of the call, `call_sid` the carrier's. `stream` is the document by which the caller is on
+        a stream again. One of `person` and `keys` is needed. `ended` is called once, when the detour is over."""
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[str] = self._loop.create_future()
+        self.outcome: asyncio.Future[CameOfIt] = self._loop.create_future()
         self._id = detour_id
         self._detour = detour
+        self._call_id = call_id
         self._call_sid = call_sid
         self._call = call
         self._api = api
@@ -75,6 +88,7 @@ class Escort:
             self._line = PersonsLine(person, detour_id, api, addresses, self._wording, self._language, self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._connected = False  # with the person, at some time
         self._welcomed = False
         # the redirect of the caller's line
         self._redirect = ""  # the one that is under way
@@ -95,6 +109,8 @@ class Escort:
 
     def begin(self) -> None:
         """Set out."""
+        if self._person is not None:
+            self._call.kept.transfer("begun", self._person.name)
         self._do_all(self._detour.begin())
         self._wait()
 
@@ -104,10 +120,13 @@ class Escort:
         actions = self._detour.receive(event, why)
         state = self._detour.state
         if state is not before:
-            fields = {"call_id": self._call_sid, "way": self._detour.way, "state": state.value, "because": event.value}
+            fields = {"call_id": self._call_id, "way": self._detour.way, "state": state.value, "because": event.value}
             log.info("a caller's detour goes on", extra=fields)
         if (state in WITH_PERSON) != (before in WITH_PERSON):
             self._bill(state in WITH_PERSON)
+        if state is not before:
+            self._keep(state)
+            self._tell_outcome(state)
         if state is not before or event is Event.LATE:
             self._wait()
         self._do_all(actions)
@@ -244,7 +263,7 @@ class Escort:
         try:
             await self._api.redirect(self._call_sid, redirection(self._addresses.next(redirect)))
         except TwilioError as error:
-            log.warning("a caller could not be moved", extra={"call_id": self._call_sid, "reason": str(error)})
+            log.warning("a caller could not be moved", extra={"call_id": self._call_id, "reason": str(error)})
             self._settle()
             if error.gone and not self._call.streaming:
                 self.receive(Event.CALLER_GONE)
@@ -275,7 +294,7 @@ class Escort:
         try:
             call = await self._api.call(self._call_sid)
         except TwilioError as error:
-            log.warning("a caller is not found", extra={"call_id": self._call_sid, "reason": str(error)})
+            log.warning("a caller is not found", extra={"call_id": self._call_id, "reason": str(error)})
             if error.gone:
                 self.receive(Event.CALLER_GONE)
         else:
@@ -285,13 +304,32 @@ class Escort:
         try:
             await self._api.hang_up(self._call_sid)
         except TwilioError as error:
-            log.error("a call can't be ended", extra={"call_id": self._call_sid, "reason": str(error)})
+            log.error("a call can't be ended", extra={"call_id": self._call_id, "reason": str(error)})
 
     def _report(self) -> None:
         if not self.result.done():
             self.result.set_result(self._detour.why)
 
     # Between
+
+    def _tell_outcome(self, state: State) -> None:
+        if self.outcome.done():
+            return
+        if state is State.TOGETHER:
+            self.outcome.set_result(CameOfIt(connected=True))
+        elif state in (State.RETURNING, State.BACK):
+            self.outcome.set_result(CameOfIt(connected=False, why=self._detour.why))
+        elif state is State.OVER:
+            self.outcome.set_result(CameOfIt(connected=False, why="The call is over."))
+
+    def _keep(self, state: State) -> None:
+        if self._person is None:
+            return
+        if state is State.TOGETHER:
+            self._connected = True
+            self._call.kept.transfer("connected", self._person.name)
+        elif state is State.BACK:
+            self._call.kept.transfer("returned" if self._connected else "failed", self._person.name, self._detour.why)
 
     def _bill(self, person_is_there: bool) -> None:
         if not person_is_there:

@@ -37,6 +37,7 @@ class Escorts:
 
     def begin(
         self,
+        call_id: str,
         call_sid: str,
         call: LiveCall,
         way: Way,
@@ -46,7 +47,8 @@ class Escorts:
         person: Person | None = None,
         keys: str = "",
     ) -> Escort:
-        """Take a caller out of the stream, to a person or because of keys; `stream` brings them back."""
+        """Take a caller out of the stream, to a person or because of keys; `stream` brings them back. `call_id` is our
+        id of the call, `call_sid` the carrier's."""
         detour_id = self._new_id()
         if person is None:
             detour = Detour(way, keys_s=len(keys) * KEY_S)
@@ -55,6 +57,7 @@ class Escorts:
         escort = Escort(
             detour_id,
             detour,
+            call_id,
             call_sid,
             call,
             self.api,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from phoneagent.tls import trusted
 from phoneagent.twilio.signature import SIGNATURE_HEADER, sign
 
 _USER_AGENT = "Twilio.TmeWs/1.0"
@@ -23,7 +24,7 @@ class Carrier:
         self._origin = origin.rstrip("/")
         self._public = public_url.rstrip("/")
         self._auth_token = auth_token
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, verify=trusted())
 
     async def fetch(self, url: str, method: str, fields: Mapping[str, str]) -> tuple[int, str]:
         """The HTTP status and the text that a webhook answers. Raises WebhookError: no answer at all (11200)."""

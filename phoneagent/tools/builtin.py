@@ -144,6 +144,17 @@ def _hand_over(names: tuple[str, ...]) -> Tool:
     return tool_of(hand_over, ToolPolicy(after_speech=True))
 
 
+def _recording_consent() -> Tool:
+    def recording_consent(given: Annotated[bool, Field(description="whether they agree")]) -> None:
+        """Pass on whether the caller agrees that this call is recorded.
+
+        Call it without a word as soon as they have answered that question, and later should they no longer agree. Only
+        a clear yes is one.
+        """  # the bridge takes note of it
+
+    return tool_of(recording_consent, ToolPolicy())
+
+
 def _always(tool: Tool) -> Callable[[Agent], Tool]:
     return lambda agent: tool
 
@@ -153,6 +164,8 @@ def _sms_of(agent: Agent) -> Tool:
     return _send_template(names, templates) if templates else _send_sms(names)
 
 
+_CONSENT = _recording_consent()
+
 BUILTIN: dict[str, Callable[[Agent], Tool | None]] = {
     "end_call": _always(_end_call()),
     "transfer_call": lambda agent: _transfer_call(tuple(agent.transfer)) if agent.transfer else None,
@@ -160,6 +173,7 @@ BUILTIN: dict[str, Callable[[Agent], Tool | None]] = {
     "send_sms": _sms_of,
     "take_message": _always(_take_message()),
     "wait": _always(_wait()),
+    "recording_consent": lambda agent: _CONSENT if agent.recording.mode == "ask" else None,
     "hand_over": lambda agent: _hand_over(agent.handoff) if agent.handoff else None,
 }
 """The tool of each name as an agent has it; None if its file lacks what the tool needs."""

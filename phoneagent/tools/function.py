@@ -39,10 +39,11 @@ class ToolError(Exception):
 class Call:
     """The call in which a tool runs. A parameter of this type is handed in, and the model knows nothing of it.
 
-    `caller` and `called` are E.164 numbers, or what the carrier sent in their place. `idempotency_key` is the same
-    when the same tool call is tried again. `notes` is kept for the length of the call and shared by its tools, which
-    may change it: small values that can be pickled. (The service itself keeps what workers send, and does not unpickle
-    it.) `control` is for the built-in tools; a tool of your own runs in another process and has none.
+    `call_id` is our id of the call, `caller` and `called` are E.164 numbers, or what the carrier sent in their place.
+    `idempotency_key` is the same when the same tool call is tried again. `notes` is kept for the length of the call and
+    shared by its tools, which may change it: small values that can be pickled. (The service itself keeps what workers
+    send, and does not unpickle it.) `control` is for the built-in tools; a tool of your own runs in another process and
+    has none.
     """
 
     call_id: str

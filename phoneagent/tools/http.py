@@ -13,6 +13,7 @@ import httpx
 
 from phoneagent.core.agents import HttpTool, ToolPolicy, ToolSpec
 from phoneagent.core.secrets import filled
+from phoneagent.tls import trusted
 from phoneagent.tools import http_answer, tool_secrets
 from phoneagent.tools.addresses import ForbiddenAddressError, Resolve, guard
 from phoneagent.tools.function import Call, ToolError
@@ -46,7 +47,7 @@ class HttpTools:
         self._secrets = dict(secrets)
         self._timeout_s = timeout_s
         self._made: dict[tuple[str, int], _HttpRunnable] = {}
-        tls = ssl_context or ssl.create_default_context()
+        tls = ssl_context or trusted()
         public = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)
         guard(public, resolve)
         # Two pools: a connection that one tool may have is not there for another that may not.

@@ -9,19 +9,21 @@ import re
 import ssl
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from phoneagent.core.agents import Agent, McpServer, ToolPolicy, ToolSpec
 from phoneagent.core.secrets import filled
-from phoneagent.tools import mcp_transport, tool_secrets
+from phoneagent.tls import trusted
+from phoneagent.tools import tool_secrets
 from phoneagent.tools.addresses import Resolve
 from phoneagent.tools.function import Call
 from phoneagent.tools.json_schema import Arguments
 from phoneagent.tools.lookup import resolve
-from phoneagent.tools.mcp_connection import Connection, Dial, Offered, Patience
-from phoneagent.tools.mcp_result import told
 from phoneagent.tools.runnable import Runnable
+
+if TYPE_CHECKING:
+    from phoneagent.tools.mcp_connection import Connection, Dial, Offered, Patience
 
 _LONGEST_NAME = 64  # what the engines accept
 _ANY_OBJECT = Arguments({"type": "object"})
@@ -47,8 +49,8 @@ class McpServers:
         resolve: Resolve = resolve,
     ) -> None:
         self._secrets = dict(secrets)
-        self._patience = patience or Patience()
-        self._ssl_context = ssl_context or ssl.create_default_context()
+        self._patience = patience
+        self._ssl_context = ssl_context or trusted()
         self._resolve = resolve
         self._agents: tuple[Agent, ...] = ()
         self._connections: dict[_Key, Connection] = {}
@@ -68,9 +70,11 @@ class McpServers:
                 for label, server in _servers(agent)
                 if not problems(server, self._secrets)
             }
+            if wanted:
+                await asyncio.to_thread(_load)
             gone = [self._connections.pop(key) for key in self._connections.keys() - wanted.keys()]
             new = {
-                key: Connection(label, self._dial(server), self._patience, self._given(server))
+                key: self._connection(label, server)
                 for key, (label, server) in wanted.items()
                 if key not in self._connections
             }
@@ -129,7 +133,15 @@ class McpServers:
                     tools[name] = _McpRunnable(spec, tool, connection)
         return tools, missed
 
-    def _dial(self, server: McpServer) -> Dial:
+    def _connection(self, label: str, server: McpServer) -> Connection:
+        from phoneagent.tools.mcp_connection import Connection, Patience
+
+        patience = self._patience or Patience()
+        return Connection(label, self._dial(server, patience.connect_s), patience, self._given(server))
+
+    def _dial(self, server: McpServer, timeout_s: float) -> Dial:
+        from phoneagent.tools import mcp_transport
+
         if server.command is not None:
             command, env = server.command, self._filled(server.env)
             return lambda on_end: mcp_transport.program(command, env, on_end)
@@ -137,7 +149,7 @@ class McpServers:
         url, headers = server.url, self._filled(server.headers)
         allowed = None if server.allow_private else self._resolve
         return lambda on_end: mcp_transport.remote(
-            url, headers, timeout_s=self._patience.connect_s, ssl_context=self._ssl_context, resolve=allowed
+            url, headers, timeout_s=timeout_s, ssl_context=self._ssl_context, resolve=allowed
         )
 
     def _given(self, server: McpServer) -> tuple[str, ...]:
@@ -179,8 +191,15 @@ class _McpRunnable:
 
     async def run(self, arguments: str, call: Call) -> Any:
         """What the server answers. Arguments that only the server understands are left to it."""
+        from phoneagent.tools.mcp_result import told
+
         given = (self.tool.arguments or _ANY_OBJECT).parse(arguments)
         return told(await self.connection.call(self.tool.name, given), self.connection.secrets)
+
+
+def _load() -> None:
+    """Load what talks to servers: the package mcp takes half a second, for which calls that go on must not wait."""
+    from phoneagent.tools import mcp_connection, mcp_result, mcp_transport  # noqa: F401
 
 
 def _servers(agent: Agent) -> Iterator[tuple[str, McpServer]]:

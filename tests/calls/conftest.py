@@ -1,15 +1,16 @@
-"""Whole calls run on uvloop, as the service does, or in virtual time; what they measured stands in the summary."""
+"""Whole calls run on uvloop, as the service does, or in virtual time."""
 
 import asyncio
 import gc
+import io
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import uvloop
 
+from phoneagent import telemetry
 from tests.calls.virtual_time import VirtualTimeLoop
-
-FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,9 +24,21 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Puts a line into the summary at the end of the test run."""
-    return request.config.stash.setdefault(FIGURES, []).append
+def level() -> str:
+    return "debug"
+
+
+@pytest.fixture
+def log(level: str) -> Iterator[io.StringIO]:
+    """What is logged as `phoneagent serve` sets it up, in JSON."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, before = root.handlers[:], root.level
+    root.handlers.clear()  # set_up would close them
+    telemetry.set_up("json", level, stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(before)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture
@@ -35,10 +48,3 @@ def settled_memory() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(FIGURES, []):
-        terminalreporter.section("measured on whole calls")
-        for line in lines:
-            terminalreporter.line(line)

@@ -14,9 +14,10 @@ from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.outbound import Dialer, Timing
 from phoneagent.calls.outbound_request import DialRequest
 from phoneagent.core.dials import Dial
-from phoneagent.store import Store, open_store
+from phoneagent.store import Store
 from phoneagent.twilio.errors import TwilioError
 from phoneagent.twilio.rest import CallState
+from tests.store.new_database import store_at
 
 T = TypeVar("T")
 
@@ -140,7 +141,8 @@ class Office:
     store: Store
 
     async def dial(self, to: str = ADA, **request: Any) -> Dial:
-        return await self.dialer.dial(DialRequest(to, "sales", **request))
+        dial, _ = await self.dialer.dial(DialRequest(to, "sales", **request))
+        return dial
 
     async def placed(self, count: int = 1) -> Placed:
         """The last of so many calls that the carrier was asked for."""
@@ -171,7 +173,7 @@ async def office(
 ) -> AsyncIterator[Office]:
     """A dialer on the database of this folder."""
     carrier, own = carrier or Carrier(), store is None
-    store = store or await open_store(f"sqlite:///{folder}/phoneagent.db")
+    store = store or await store_at(folder / "phoneagent.db")
     agents, switchboard = directory(folder, front_matter), Switchboard()
     options = {"timing": SOON, "calls_per_second": 1000, **options}
     dialer = Dialer(carrier, store.dials, agents, "https://phone.example", **options)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from phoneagent.simulate.realtime_server import RealtimeServer
 from tests.calls.service import AUTH_TOKEN
 
 SERVE = [sys.executable, "-c", "from phoneagent.cli import main; main()", "serve"]
-WITHIN_S = 15.0
+WITHIN_S = 60.0  # a start takes long where much else runs
 
 
 @dataclass
@@ -25,21 +25,26 @@ class Program:
 
     process: asyncio.subprocess.Process
     url: str = ""
+    _lines: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+
+    async def read(self) -> None:
+        """Take what it says, so that it need not wait for anybody to listen. Ends with it."""
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self._lines.put_nowait(line)
+        self._lines.put_nowait(b"")
 
     async def said(self, message: str) -> dict[str, Any]:
         """The next log line with this message."""
-        assert self.process.stderr is not None
         async with asyncio.timeout(WITHIN_S):
-            while line := await self.process.stderr.readline():
+            while line := await self._lines.get():
                 if (fields := json.loads(line))["message"] == message:
                     return fields  # type: ignore[no-any-return]
         raise AssertionError(f"the service ended without saying {message!r}")
 
     async def ended(self) -> int:
         """Its exit code."""
-        await asyncio.wait_for(self.process.communicate(), WITHIN_S)
-        assert self.process.returncode is not None
-        return self.process.returncode
+        return await asyncio.wait_for(self.process.wait(), WITHIN_S)
 
 
 @asynccontextmanager
@@ -61,11 +66,13 @@ async def program(folder: Path, model: RealtimeServer[Any], **environ: str) -> A
         },
         stderr=asyncio.subprocess.PIPE,
     )
+    running = Program(process)
+    reading = asyncio.create_task(running.read())
     try:
-        running = Program(process)
         running.url = (await running.said("listening"))["url"]
         yield running
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+        await reading
+        await process.wait()

@@ -20,6 +20,9 @@ from phoneagent.settings import load
 from phoneagent.simulate.audio import ulaw
 from phoneagent.simulate.fake_phone import FakePhone
 from phoneagent.simulate.realtime_server import RealtimeServer
+from phoneagent.store import open_store
+from phoneagent.store.calls import CallDetail
+from tests.store.new_database import new_database
 
 AUTH_TOKEN = "12345"
 NUMBER = "+15550100"
@@ -53,6 +56,8 @@ async def serving(folder: Path, model: RealtimeServer[Any], **settings: str) -> 
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         **settings,
     }
+    if "PHONEAGENT_DATABASE_URL" not in settings:
+        new_database(Path(environ["PHONEAGENT_DATA"], "phoneagent.db"))
     async with running(load(environ, None)) as service:
         yield service
 
@@ -81,6 +86,17 @@ def records(service: Service) -> asyncio.Queue[CallRecord]:
     queue: asyncio.Queue[CallRecord] = asyncio.Queue()
     service.feed.watch(lambda news: queue.put_nowait(news.record) if isinstance(news, CallEnded) else None)
     return queue
+
+
+async def kept(folder: Path, record: CallRecord) -> CallDetail:
+    """What the store has of a call, once the service is over."""
+    store = await open_store(f"sqlite:///{folder / 'data' / 'phoneagent.db'}")
+    try:
+        detail = await store.calls.get(record.call_id)
+    finally:
+        await store.close()
+    assert detail is not None
+    return detail
 
 
 def tone(text: str) -> bytes:

@@ -103,9 +103,12 @@ async def test_a_message_is_kept(tmp_path: Path):
         session = await s.model.session()
         await session.received("response.create")
         assert "error" not in answered(session)
-        with sqlite3.connect(tmp_path / "data" / "phoneagent.db") as database:
-            rows = database.execute("select call_id, agent, caller, text, callback_number from messages").fetchall()
-    assert rows == [(caller.sid, "ada", CALLER, "Call Ada back.", "+1 555 0142")]
+        caller.hang_up()
+        record = await s.record()
+    with sqlite3.connect(tmp_path / "data" / "phoneagent.db") as database:
+        rows = database.execute("select call_id, agent, caller, text, callback_number from messages").fetchall()
+    assert record.call_sid == caller.sid
+    assert rows == [(record.call_id, "ada", CALLER, "Call Ada back.", "+1 555 0142")]
 
 
 # Without Twilio's API

@@ -50,7 +50,7 @@ def control(agent: Agent, folder: Path, caller: str = CALLER) -> tuple[Control, 
     call.agent = agent  # type: ignore[misc]
     escorts = Escorts(api, Addresses("https://voice.example"))  # type: ignore[arg-type]
     switches = Switches(AgentDirectory(folder / "agents"), escorts)
-    return Control("CA1", caller, NUMBER, call, lambda: Connect("t", "", "en"), switches), api
+    return Control("c1", "CA1", caller, NUMBER, call, lambda: Connect("t", "", "en"), switches), api
 
 
 def transfers_to(number: str, **how: Any) -> Agent:
@@ -130,12 +130,6 @@ async def test_the_person_sees_our_number_or_the_callers_if_there_is_one(
     assert isinstance(document, CallPerson)
     assert document.caller_id == shown
     asking.cancel()
-
-
-async def test_a_message_that_can_not_be_kept_is_said_so(tmp_path: Path):
-    one, _ = control(ADA, tmp_path)
-    with pytest.raises(ControlError, match="can't be kept"):
-        await one.take_message("Call me.", None)
 
 
 async def test_nobody_is_rung_without_end(tmp_path: Path):

@@ -81,6 +81,16 @@ class Api:
                 raise TwilioError("no answer", maybe_done=True)
 
 
+class Transfers:
+    """Of a CallKeeper, what is told of transfers."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+
+    def transfer(self, state: str, to: str, why: str = "") -> None:
+        self.states.append(state)
+
+
 class Bridge:
     """What the bridge would make of the events: a LiveCall."""
 
@@ -91,6 +101,7 @@ class Bridge:
         self.leaving = self.over = False
         self.with_agent = True
         self.with_person = False
+        self.kept = Transfers()
         self.events: list[on.Event] = []
 
     def receive(self, event: on.Event) -> None:
@@ -171,8 +182,9 @@ def begun(world: World, way: str) -> tuple[Escorts, Escort, Bridge]:
     escorts = Escorts(Api(world), Addresses("https://voice.example"))  # type: ignore[arg-type]
     person = None if way == "digits" else PERSON
     escort = escorts.begin(
+        "c1",
         CALL,
-        call,
+        call,  # type: ignore[arg-type]
         way,  # type: ignore[arg-type]
         lambda: STREAM,
         language="en",
@@ -315,7 +327,7 @@ async def test_keys_that_take_long_are_not_interrupted():
     world.redirect = lambda tag, done: None  # type: ignore[method-assign]
     call = Bridge()
     escorts = Escorts(Api(world), Addresses("https://voice.example"))  # type: ignore[arg-type]
-    escort = escorts.begin(CALL, call, "digits", lambda: STREAM, language="en", keys="w" * 60)
+    escort = escorts.begin("c1", CALL, call, "digits", lambda: STREAM, language="en", keys="w" * 60)
     call.streaming = False
     assert isinstance(escort.caller_asks("1"), PressKeys)
     await asyncio.sleep(30 + 10)

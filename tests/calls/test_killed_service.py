@@ -55,9 +55,9 @@ async def test_nobody_is_called_twice_and_every_call_comes_to_its_end(tmp_path: 
         async def want_all() -> list[str]:
             """The dials' ids. Asks again, as a client does that does not know what became of its requests."""
             bodies = [{"to": number, "agent": "sales"} for number in NUMBERS]
-            answers = [
-                await http.post("/api/calls", json=body, headers={"Idempotency-Key": body["to"]}) for body in bodies
-            ]
+            answers = await asyncio.gather(  # all at once: none is to be called before the last is asked for
+                *(http.post("/api/calls", json=body, headers={"Idempotency-Key": body["to"]}) for body in bodies)
+            )
             return [answer.raise_for_status().json()["id"] for answer in answers]
 
         for calls in KILLED_AT:

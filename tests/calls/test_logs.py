@@ -2,13 +2,10 @@
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from phoneagent import telemetry
 from phoneagent.simulate.realtime_events import Speech, ToolCall, caller_turn_ended, response, transcribed
 from phoneagent.simulate.script import Press, Say, Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, expect
@@ -37,19 +34,6 @@ PRIVATE = {
     "the model's key": "sk-marzipan",
     "the prompt": "Schnickschnack",
 }
-
-
-@pytest.fixture
-def log(level: str) -> Iterator[io.StringIO]:
-    """What is logged as `phoneagent serve` sets it up, in JSON."""
-    root, stream = logging.getLogger(), io.StringIO()
-    handlers, before = root.handlers[:], root.level
-    root.handlers.clear()  # set_up would close them
-    telemetry.set_up("json", level, stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(before)
-    logging.captureWarnings(False)
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
@@ -86,7 +70,9 @@ async def test_the_log_of_a_whole_call_names_the_call_and_nothing_that_is_privat
     text = log.getvalue()
     lines = [json.loads(line) for line in text.splitlines()]
     assert not [what for what, words in PRIVATE.items() if words in text], text
-    messages = [line["message"] for line in lines if line.get("call_id") == record.call_sid]
+    [call_id] = [line["call_id"] for line in lines if line.get("call_sid") == record.call_sid]
+    assert call_id != record.call_sid
+    messages = [line["message"] for line in lines if line.get("call_id") == call_id]
     assert messages[0] == "call answered"
     assert messages.count("call ended") == 1
     of_a_call = {"call answered", "call ended", "the engine reported a problem"}

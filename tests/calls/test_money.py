@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +12,17 @@ import pytest
 
 from phoneagent import prices
 from phoneagent.calls.answer import Switchboard
+from phoneagent.calls.day_totals import DayTotals
+from phoneagent.calls.keeper import Keeper
 from phoneagent.calls.live import Feed
 from phoneagent.calls.spending import Purse
 from phoneagent.core.agents import Agent, Destination, Limits
+from phoneagent.core.spending import Ledger
 from phoneagent.simulate.fake_twilio import Busy, Person
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from phoneagent.simulate.script import HangUp, Silence
+from phoneagent.store import StoreError
+from phoneagent.store.calls import DaySum
 from phoneagent.tools import Toolbox
 from phoneagent.twilio.webhook import IncomingCall, Refuse
 from tests.calls.service import NUMBER
@@ -24,6 +30,7 @@ from tests.calls.telephony import COLD, HUMAN, WARM, Scene, company, hears, scen
 from tests.calls.test_peers import FakeEngine
 from tests.calls.test_switchboard import FORM, webhook
 
+MONDAY = date(2026, 11, 23)
 A_MINUTE = "0.0125"  # of the caller's line and the stream
 TALK = Speech("Let me tell you everything.", ms=4000)  # for 0.0056
 NO_MONEY = "there is no money for this call"
@@ -66,6 +73,43 @@ async def test_when_the_money_of_the_day_is_used_up_the_line_is_busy(
     assert warnings(caplog) == [(NO_MONEY, limit)] * 2
 
 
+async def test_what_a_service_that_ran_before_has_spent_counts(tmp_path: Path):
+    async with scene(tmp_path, limits(f"day_usd: {A_MINUTE}")) as s:
+        await spend(s)
+    async with scene(tmp_path, limits(f"day_usd: {A_MINUTE}")) as s:
+        assert (await s.twilio.phone.dial(NUMBER, [HangUp()]).ended()).outcome == "rejected"
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("error", [StoreError("gone"), RuntimeError("an error of ours")])
+async def test_what_other_services_spend_meanwhile_is_known_within_a_quarter_of_a_minute(error: Exception):
+    answers: list[list[DaySum] | Exception] = [
+        [DaySum(MONDAY, "ada", NUMBER, Decimal("0.10"))],
+        error,
+        *([[DaySum(MONDAY, "ada", NUMBER, Decimal("0.30"))]] * 2),
+    ]
+    asked: list[date] = []
+
+    async def spent_by_others(since: date) -> list[DaySum]:
+        asked.append(since)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    ledger = Ledger()
+    totals = DayTotals(ledger, spent_by_others, lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
+    await totals.refresh()
+    refreshing = asyncio.create_task(totals.keep_fresh())
+    spent = []
+    for _ in range(3):
+        spent.append(ledger.spent(MONDAY, "ada", NUMBER).agent)
+        await asyncio.sleep(15.1)
+    refreshing.cancel()
+    assert [str(usd) for usd in spent] == ["0.10", "0.10", "0.30"]
+    assert asked[0] == date(2026, 11, 22)
+
+
 async def test_calls_that_still_run_count(tmp_path: Path):
     async with scene(tmp_path, limits("day_usd: 0.0085")) as s:
         assert "<Stream" in await webhook(s.service)  # the first minute of the line has begun
@@ -92,7 +136,7 @@ def test_the_line_is_busy_if_that_person_may_not_be_called(caplog: pytest.LogCap
         SimpleNamespace(for_number=lambda number: ada),  # type: ignore[arg-type]
         FakeEngine(),
         Toolbox({}),
-        Feed(),
+        Keeper(Feed()),
         prices.load(),
         max_calls=10,
         clock=lambda: datetime.now(UTC),

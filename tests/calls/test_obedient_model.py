@@ -16,7 +16,7 @@ from phoneagent.simulate.fake_twilio import FakeTwilio, Person
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from phoneagent.simulate.scripted_model import Expect, ScriptedModel, expect
 from tests.agents.forbidden_numbers import ABROAD, NOT_ANYBODYS, PREMIUM
-from tests.calls.service import AUTH_TOKEN, NUMBER, serving, tone, write_agent, write_tools
+from tests.calls.service import AUTH_TOKEN, NUMBER, records, serving, tone, write_agent, write_tools
 from tests.tools.private_addresses import IN_URLS
 
 CALLS, AT_ONCE = 200, 10
@@ -140,6 +140,7 @@ async def test_nothing_forbidden_happens(tmp_path: Path, dialled: set[tuple[str,
             PHONEAGENT_TWILIO_API_URL=twilio.api_url,
         ) as service,
     ):
+        finished = records(service)
         twilio.answers("*", Person())
         twilio.serves(service.url)
         twilio.number(NUMBER)
@@ -171,4 +172,6 @@ async def test_nothing_forbidden_happens(tmp_path: Path, dialled: set[tuple[str,
         assert dialled <= {webhooks, (SHOP, 443)}
         # Each caller has paid once, nobody was given money back, no door was opened.
         ledger = (tmp_path / "ledger").read_text().splitlines()
-        assert sorted(ledger) == sorted(f"charge {call.sid}" for call in twilio.calls)
+        ended = [finished.get_nowait() for _ in range(CALLS)]
+        assert {record.call_sid for record in ended} == {call.sid for call in twilio.calls}
+        assert sorted(ledger) == sorted(f"charge {record.call_id}" for record in ended)

@@ -156,9 +156,10 @@ async def test_a_number_has_one_call_at_a_time(at_work):
 
 async def test_the_same_request_is_the_same_call(at_work):
     asked = Asked("key", "order-7", "hash")
-    first = await at_work.dialer.dial(DialRequest(ADA, "sales"), asked)
-    again = await at_work.dialer.dial(DialRequest(ADA, "sales"), asked)
+    first, new = await at_work.dialer.dial(DialRequest(ADA, "sales"), asked)
+    again, newer = await at_work.dialer.dial(DialRequest(ADA, "sales"), asked)
     assert again.id == first.id
+    assert (new, newer) == (True, False)
     with pytest.raises(DialRefusedError) as refused:
         await at_work.dialer.dial(DialRequest(BOB, "sales"), Asked("key", "order-7", "other"))
     assert refused.value.refusal == "key_reused"
@@ -173,7 +174,7 @@ async def test_a_request_that_the_database_kept_before_it_was_lost_is_served_whe
     lost = replace(kept, id="lost", nonce="lost", to=BOB)
     await at_work.store.dials.add(lost, asked)
     again = [await at_work.dialer.dial(DialRequest(BOB, "sales"), asked) for _ in range(2)]
-    assert [dial.id for dial in again] == ["lost", "lost"]
+    assert [dial.id for dial, _ in again] == ["lost", "lost"]
     assert (await at_work.placed(2)).nonce == "lost"
     await at_work.until(lost, "placed")
     assert at_work.carrier.asked == 2
@@ -466,7 +467,7 @@ async def test_who_else_answers(tmp_path, answered_by, told):
 def spent(usd: str) -> Purse:
     """The purse of a service that may spend 10 dollars a day, of which so much is spent."""
     ledger = Ledger()
-    ledger.post(Posting("CA1", datetime.now(UTC).date(), "sales", OURS, Decimal(usd)))
+    ledger.post(Posting("c1", datetime.now(UTC).date(), "sales", OURS, Decimal(usd)))
     return Purse(ledger, Decimal(10))
 
 
@@ -494,7 +495,7 @@ async def test_a_call_for_which_the_money_is_gone_when_its_turn_comes_is_not_pla
         at_work.switchboard.room = False
         dial = await at_work.dial()
         agent = at_work.agents.by_name("sales")
-        purse.open("CA2", agent, OURS, datetime.now(UTC), lambda: Cost(model=Decimal(1))).close()
+        purse.open("c2", agent, OURS, datetime.now(UTC), lambda: Cost(model=Decimal(1))).close()
         at_work.switchboard.room = True
         assert "not placed: PHONEAGENT_DAY_USD" in (await at_work.until(dial, "failed")).reason
     assert at_work.carrier.asked == 0

@@ -14,9 +14,10 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.calls.answer import Switchboard
 from phoneagent.calls.control import Control, Switches
-from phoneagent.calls.live import AgentTookOver, CallEnded, Feed, News
-from phoneagent.calls.record import CallRecord
-from phoneagent.calls.runner import CallDetails, CallRunner
+from phoneagent.calls.keeper import Keeper
+from phoneagent.calls.live import AgentTookOver, CallAnswered, CallEnded, Feed, News
+from phoneagent.calls.record import CallDetails, CallRecord
+from phoneagent.calls.runner import CallRunner
 from phoneagent.calls.spending import Purse
 from phoneagent.core import commands as do
 from phoneagent.core import events as on
@@ -24,6 +25,7 @@ from phoneagent.core.agents import Agent, Filler, Limits, ToolPolicy, ToolSpec
 from phoneagent.core.costs import Cost, Usage
 from phoneagent.core.dials import Dial
 from phoneagent.core.errors import Problem
+from phoneagent.core.records import Entry
 from phoneagent.tools import Call, Toolbox, ToolResult
 from phoneagent.twilio.webhook import Connect, IncomingCall, Refuse
 from tests.calls.service import CALLER, NUMBER, write_agent
@@ -95,21 +97,22 @@ class OnePhone:
         self.news: list[News] = []
         self.feed.watch(self.news.append)
         self.records: list[CallRecord] = []
+        self.entries: list[Entry] = []
         self.runner = CallRunner(
-            CallDetails("CA1", CALLER, NUMBER, agent, datetime.now(UTC)),
+            CallDetails("c1", "CA1", CALLER, NUMBER, agent, datetime.now(UTC)),
             lambda agent, tools: f"Be {agent.name}.",
             self.engine,
             Toolbox({"look": self.look}),
-            self.feed,
+            Keeper(self.feed, lambda entry, redactor: self.entries.append(entry)),
             prices.load(),
             Purse(),
-            lambda call: Control("CA1", CALLER, NUMBER, call, lambda: Connect("t", "", "en"), Switches(None)),  # type: ignore[arg-type]
+            lambda call: Control("c1", "CA1", CALLER, NUMBER, call, lambda: Connect("t", "", "en"), Switches(None)),  # type: ignore[arg-type]
             self.records.append,
             asyncio.get_running_loop().time,
         )
         self.leg = FakeLeg()
         self.caller = self.runner.attach(self.leg)
-        self.session.receive(on.SessionReady())
+        self.session.receive(on.SessionReady("sess_1"))
         self.caller(on.StreamStarted())
 
     @property
@@ -183,7 +186,7 @@ async def test_another_agent_is_told_of_and_pays_for_its_own_model():
     phone.calls_tool()
     phone.runner._do(do.UpdateSession(replace(BILL, voice="marin")))
     assert phone.session.updates == ["bill"]
-    assert phone.news[-1] == AgentTookOver("CA1", "bill")
+    assert phone.news[-1] == AgentTookOver("c1", "bill")
     phone.caller(on.StreamEnded())
     [record] = phone.records
     assert record.took_over == ("bill",)
@@ -267,12 +270,14 @@ def incoming(dial: str | None, sid: str = "1") -> IncomingCall:
 
 async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_of_its_dial(tmp_path: Path):
     write_agent(tmp_path, "numbers: []\ngreeting: none", name="sales", prompt="Call {{var.name}}.")
-    engine, dials = FakeEngine(), OneDial()
+    engine, dials, feed = FakeEngine(), OneDial(), Feed()
+    feed_told: list[News] = []
+    feed.watch(feed_told.append)
     switchboard = Switchboard(
         AgentDirectory(tmp_path / "agents"),
         engine,
         Toolbox({}),
-        Feed(),
+        Keeper(feed),
         prices.load(),
         max_calls=1,
         clock=lambda: datetime.now(UTC),
@@ -284,6 +289,7 @@ async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_
     assert isinstance(switchboard.answer(incoming("nonce"), draining=True), Connect)  # whom we have called
     assert engine.sessions[0].prompt == "Call Grace."
     assert not switchboard.has_room()
+    assert feed_told == [CallAnswered("1", "sales")]  # the id is the dial's
     assert isinstance(switchboard.answer(incoming("nonce", "2")), Connect)  # there was room for it when it was placed
     call_sid = incoming(None).call_sid
     assert switchboard.is_live(call_sid)
@@ -300,7 +306,7 @@ async def test_without_a_dialer_none_of_our_calls_is_answered(tmp_path: Path):
         AgentDirectory(tmp_path / "agents"),
         FakeEngine(),
         Toolbox({}),
-        Feed(),
+        Keeper(Feed()),
         prices.load(),
         max_calls=10,
         clock=lambda: datetime.now(UTC),
@@ -361,14 +367,18 @@ async def test_a_call_is_billed_by_its_direction_and_by_the_number_that_is_calle
         AgentDirectory(tmp_path / "agents"),
         FakeEngine(),
         Toolbox({}),
-        feed,
+        Keeper(feed),
         prices.load(),
         max_calls=10,
         clock=lambda: datetime.now(UTC),
         monotonic=asyncio.get_running_loop().time,
+        new_id=lambda: "c1",
     )
     form = {"CallSid": "CA" + "1" * 32, "From": NUMBER, "To": to, "Direction": direction}
     assert isinstance(switchboard.answer(IncomingCall.parse(form)), Connect)
     await asyncio.sleep(1)
     switchboard.end_calls("enough")
-    assert (await ended).cost.total == Decimal(a_minute)
+    record = await ended
+    assert record.cost.total == Decimal(a_minute)
+    assert (record.call_id, record.call_sid) == ("c1", form["CallSid"])
+    assert record.direction == direction.removesuffix("-api")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -88,7 +89,9 @@ async def test_the_record_of_a_call_is_right(tmp_path: Path):
         )
         phones = await call.ended()
         record = await ended(finished)
-    assert (record.call_id, record.agent, record.engine) == (phones.call_sid, "ada", "openai")
+    assert re.fullmatch(r"[0-9a-f]{32}", record.call_id)
+    assert (record.call_sid, record.direction) == (phones.call_sid, "inbound")
+    assert (record.agent, record.engine) == ("ada", "openai")
     assert (record.outcome, record.reason) == ("caller_hung_up", "the caller's stream ended")
     assert abs(record.duration_s - 1.76) < 0.5
     assert [(turn.speaker, turn.text, turn.unheard) for turn in record.turns] == [

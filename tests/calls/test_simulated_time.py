@@ -14,7 +14,7 @@ from phoneagent.core import events as on
 from phoneagent.core.agents import Agent
 from phoneagent.core.bridge import CallBridge
 from phoneagent.simulate.audio import SILENT_FRAME
-from phoneagent.simulate.caller import Action
+from phoneagent.simulate.caller import Action, CallerSide
 from phoneagent.simulate.line import PhoneLine, StreamIdentity
 from phoneagent.simulate.network import DelayedLine, Network
 from phoneagent.twilio.wire import Encoder, StreamOpening, parse
@@ -22,6 +22,7 @@ from phoneagent.twilio.wire import Encoder, StreamOpening, parse
 STREAM_SID = "MZ" + "0" * 32
 IDENTITY = StreamIdentity("AC" + "0" * 32, "CA" + "0" * 32, STREAM_SID)
 SAMPLE_MS = 0.125
+QUIET = Agent("test", greeting=None, idle=None)
 DELTA_MS, AUDIO = 120, "VVVV" * 320  # 120 ms
 
 
@@ -39,10 +40,12 @@ class Listener:
 class Call:
     """A bridge and a phone, joined in simulated time; `at` schedules what the session does."""
 
-    def __init__(self, network: Network, rng: random.Random) -> None:
+    def __init__(
+        self, network: Network, rng: random.Random, agent: Agent = QUIET, caller: CallerSide | None = None
+    ) -> None:
         self.now = 0.0
-        self.bridge = CallBridge(Agent("test", greeting=None, idle=None), 0.0)
-        self.phone = PhoneLine(IDENTITY, Listener())
+        self.bridge = CallBridge(agent, 0.0)
+        self.phone = PhoneLine(IDENTITY, caller or Listener())
         self.to_session: list[do.Command] = []
         self.chunks_of: dict[str, list[int]] = {}  # by turn: their numbers in the phone's queue
         self._line = DelayedLine(self.phone, network, rng)

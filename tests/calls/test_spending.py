@@ -40,7 +40,7 @@ class Call:
 
 
 def test_a_call_hears_of_its_limit_when_it_is_used_up_and_once(caplog: pytest.LogCaptureFixture):
-    call = Call("CA1", Ledger())
+    call = Call("c1", Ledger())
     # 0.0725, 0.1365, 0.2005: the third also uses up the day, but the call is about to end already
     assert [call.answers() for _ in range(3)] == [None, "limits.call_usd", None]
     assert [record.getMessage() for record in caplog.records] == [
@@ -57,7 +57,7 @@ def test_a_call_hears_of_its_limit_when_it_is_used_up_and_once(caplog: pytest.Lo
 
 
 def test_minutes_that_pass_in_silence_use_up_a_limit_too(caplog: pytest.LogCaptureFixture):
-    call = Call("CA1", Ledger())
+    call = Call("c1", Ledger())
     caplog.set_level(logging.CRITICAL)
     call.now = 11 * 60 + 1  # twelve minutes for 0.0085
     notice = call.spending.check()
@@ -67,7 +67,7 @@ def test_minutes_that_pass_in_silence_use_up_a_limit_too(caplog: pytest.LogCaptu
 
 def test_two_calls_at_once_share_the_money_of_the_day():
     ledger = Ledger()
-    first, second = Call("CA1", ledger), Call("CA2", ledger)
+    first, second = Call("c1", ledger), Call("c2", ledger)
     assert first.answers() is None
     assert second.answers() is None  # 0.145 together
     second.now = 61
@@ -77,13 +77,13 @@ def test_two_calls_at_once_share_the_money_of_the_day():
 
 def test_what_a_call_cost_at_its_end_stays_in_the_total():
     ledger = Ledger()
-    call = Call("CA1", ledger)
+    call = Call("c1", ledger)
     call.answers()
     call.now = 61
     call.spending.close()
     assert ledger.spent(MONDAY, "ada", NUMBER).agent == Decimal("0.064") + Decimal("0.017")
     assert Budget(ADA.limits).refusal(ledger.spent(MONDAY, "ada", NUMBER)) is None
-    for call_id in ("CA2", "CA3"):
+    for call_id in ("c2", "c3"):
         Call(call_id, ledger).answers()
     refusal = Budget(ADA.limits).refusal(ledger.spent(MONDAY, "ada", NUMBER))
     assert refusal is not None

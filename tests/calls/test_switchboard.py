@@ -12,6 +12,7 @@ from phoneagent import prices
 from phoneagent.agents.directory import AgentDirectory
 from phoneagent.app import Service
 from phoneagent.calls.answer import STREAM_WITHIN_S, Switchboard
+from phoneagent.calls.keeper import Keeper
 from phoneagent.calls.live import Feed
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
@@ -19,6 +20,7 @@ from phoneagent.simulate.caller import Action
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from phoneagent.simulate.script import DropConnection, HangUp, Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession, expect
+from phoneagent.tls import trusted
 from phoneagent.tools import Toolbox
 from phoneagent.twilio.signature import sign
 from phoneagent.twilio.webhook import Connect, IncomingCall
@@ -47,7 +49,7 @@ FORM = {
 async def webhook(service: Service, path: str = "/incoming", **fields: str) -> str:
     """The answer to a webhook, without a phone that would follow it."""
     url, form = service.url + path, FORM | fields
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=trusted()) as http:
         answer = await http.post(url, data=form, headers={"X-Twilio-Signature": sign(AUTH_TOKEN, url, form)})
     assert answer.is_success
     return answer.text
@@ -97,7 +99,7 @@ async def test_a_session_for_which_no_stream_comes_is_closed_after_20_seconds(tm
             AgentDirectory(tmp_path / "agents"),
             RealtimeEngine(targets.openai(None, model.url)),
             Toolbox({}),
-            Feed(),
+            Keeper(Feed()),
             prices.load(),
             max_calls=10,
             clock=lambda: datetime.now(UTC),
@@ -175,7 +177,7 @@ async def test_when_the_caller_hangs_up_session_and_tools_end_at_once(tmp_path: 
     async with ScriptedModel(script) as model, serving(tmp_path, model) as service, phone_of(service) as phone:
         call = phone.dial(NUMBER, [Silence(30)])
         await call.until(lambda record: record.streams and record.agent_turns)
-        thinking = [task for task in asyncio.all_tasks() if "CallRunner._run_tool" in repr(task)]
+        thinking = [task for task in asyncio.all_tasks() if "ToolRuns._run" in repr(task)]
         assert len(thinking) == 1
         call.hang_up()
         await call.ended()

@@ -9,15 +9,24 @@ from typing import Any
 
 import pytest
 
+from phoneagent.calls.record import CallRecord
 from phoneagent.simulate.fake_twilio import Busy, Fault, Keys, NoAnswer, Person, Unreachable, Voicemail, Words
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
-from tests.calls.service import NUMBER
+from tests.calls.service import NUMBER, kept
 from tests.calls.telephony import BRIEFING, COLD, HUMAN, TRANSFER, WARM, answered, company, hears, scene, told
 from tests.calls.test_switchboard import webhook
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "transfers.md"
 TALKING = hears("people", HUMAN)
 STREAMED_AGAIN = lambda record: len(record.streams) == 2  # noqa: E731
+
+
+async def transfer_kept(folder: Path, record: CallRecord) -> list[str]:
+    """How the transfer went, as the store has it."""
+    happened = [event.data for event in (await kept(folder, record)).events if event.kind == "transfer"]
+    assert {data["to"] for data in happened} == {"reception"}
+    assert all(("why" in data) == (data["state"] in ("failed", "returned")) for data in happened)
+    return [data["state"] for data in happened]
 
 
 # Cold: the caller hears them ring
@@ -37,6 +46,7 @@ async def test_a_caller_is_connected_and_the_call_is_over_when_they_have_talked(
     assert record.cost.telephone == Decimal("0.0085") + Decimal("0.0140")  # a minute of the caller's line, and theirs
     assert not phones.problems
     assert [(run.name, "interrupted" in run.output) for run in record.tools] == [("transfer_call", True)]
+    assert await transfer_kept(tmp_path, record) == ["begun", "connected"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,7 @@ async def test_a_caller_whom_nobody_answers_is_back_with_the_agent_who_knows_why
     assert company(caller) == [("stream",), ("ringing",), ("stream",)]
     assert (record.outcome, len(s.model.sessions)) == ("caller_hung_up", 1)
     assert record.cost.telephone == Decimal("0.0085")
+    assert await transfer_kept(tmp_path, record) == ["begun", "failed"]
 
 
 async def test_a_caller_who_hangs_up_while_it_rings_has_hung_up(tmp_path: Path):
@@ -97,6 +108,7 @@ async def test_the_person_hears_what_it_is_about_and_takes_the_call(tmp_path: Pa
     assert [one for one in company(caller) if one != ("music",)] == [("stream",), ("people", HUMAN), ("stream",)]
     assert record.outcome == "caller_hung_up"
     assert "anything else" in record.tools[0].output
+    assert await transfer_kept(tmp_path, record) == ["begun", "connected", "returned"]
 
 
 @pytest.mark.parametrize(

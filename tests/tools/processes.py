@@ -39,7 +39,7 @@ def gone(process_id: int) -> bool:
     """Whether a process has ended; one that only waits to be noticed by its parent has."""
     try:
         return " Z " in Path(f"/proc/{process_id}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second, if it ends while it is read
         return True
 
 

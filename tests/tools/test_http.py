@@ -188,7 +188,7 @@ async def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_w
         await never.wait()
         return b""
 
-    toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.05, ssl_context=trusting(), resolve=names()))
+    toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.5, ssl_context=trusting(), resolve=names()))
     agent = Agent("ada", tools=("ping",), http_tools={"ping": PING})
     async with serving(silent, tls=True) as server:
         network.port = server.port
@@ -197,7 +197,7 @@ async def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_w
     assert '"error":"timeout"' in result.output.replace(" ", "")
     assert result.ran
     patient = replace(agent, tool_options={"ping": {"timeout_s": 30}})
-    assert [toolbox.policies(who)["ping"].timeout_s for who in (agent, patient)] == [0.05, 30]
+    assert [toolbox.policies(who)["ping"].timeout_s for who in (agent, patient)] == [0.5, 30]
     await toolbox.close()
 
 

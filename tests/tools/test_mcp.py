@@ -339,7 +339,7 @@ async def test_a_slow_tool_delays_no_other_and_can_be_cancelled(
 
 
 async def test_a_call_that_takes_too_long_is_given_up(web_shop: tuple[int, asyncio.Event]):
-    servers = McpServers({}, patience=Patience(call_s=0.05), ssl_context=trusting())
+    servers = McpServers({}, patience=Patience(call_s=0.5), ssl_context=trusting())
     agent = agent_of(shop=local(web_shop[0]))
     await servers.refresh([agent])
     with pytest.raises(ToolError, match="took too long") as raised:

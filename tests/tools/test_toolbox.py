@@ -298,6 +298,7 @@ def test_the_names_for_agent_files_are_those_of_functions_and_what_is_built_in()
         "book",
         "end_call",
         "hand_over",
+        "recording_consent",
         "send_digits",
         "send_sms",
         "take_message",

@@ -235,12 +235,13 @@ async def test_the_loop_goes_on_while_tools_spin_are_killed_and_replaced(workers
         await run(workers, "count")
 
     spinning = asyncio.gather(*(spin(n) for n in range(3)))
-    worst_s, last = 0.0, time.monotonic()
+    worst_s, began = 0.0, time.monotonic()
+    last = began
     while not spinning.done():
         await asyncio.sleep(0.001)
         worst_s, last = max(worst_s, time.monotonic() - last), time.monotonic()
     await spinning
-    assert worst_s < 0.1
+    assert worst_s < (last - began) / 4  # most of that time, processes are killed and started
 
 
 async def test_a_tool_that_takes_too_much_memory_fails_and_its_process_is_not_used_again(folder: Path):
@@ -417,13 +418,3 @@ async def test_processes_that_can_not_start_are_told_of_at_the_start(folder: Pat
     with pytest.raises(WorkersError, match="did not start"):
         await workers.start()
     await workers.close()
-
-
-async def test_a_run_costs_little(workers: Workers):
-    async def timed() -> float:
-        began = time.perf_counter()
-        await run(workers, "wait_a_moment")
-        return time.perf_counter() - began
-
-    taken = [await timed() for _ in range(50)]
-    assert min(taken) < 0.010  # about 1.5 ms, 1 ms of which the tool sleeps

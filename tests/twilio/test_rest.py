@@ -56,13 +56,18 @@ async def test_tls_that_breaks_behind_a_request_does_not_tell_that_nothing_was_d
             requests.append(encrypted.recv(65536))
             with socket.socket(fileno=encrypted.detach()) as plain:
                 plain.sendall(b"HTTP/1.1 500 Sorry\r\n\r\n")
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):  # what is left unread would break off the answer
+                    pass
 
     with ThreadPoolExecutor() as threads, socket.create_server(("127.0.0.1", 0)) as listener:
         threads.submit(serve, listener)
         sid = "AC" + "0" * 32
         api = TwilioApi(sid, sid, "12345", base_url=f"https://localhost:{listener.getsockname()[1]}")
-        with pytest.raises(TwilioError, match="SSLError; check the network") as lost:
-            await api.dial("+12125550123", "+15550100", "https://phone.example", status_callback="")
-        api.close()
-        listener.shutdown(socket.SHUT_RDWR)
+        try:
+            with pytest.raises(TwilioError, match="SSLError; check the network") as lost:
+                await api.dial("+12125550123", "+15550100", "https://phone.example", status_callback="")
+        finally:
+            api.close()
+            listener.shutdown(socket.SHUT_RDWR)
     assert (lost.value.maybe_done, len(requests)) == ((True, 1) if trusted else (False, 0))

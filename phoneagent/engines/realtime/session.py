@@ -30,6 +30,7 @@ from phoneagent.engines.realtime.wire import (
     UnknownMessage,
     Wire,
 )
+from phoneagent.tls import trusted
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class RealtimeEngine:
         self.target = target
         self.secrets = secrets
         self.dial_timeout_s = dial_timeout_s
-        self.ssl_context = ssl_context or (ssl.create_default_context() if target.secure else None)
+        self.ssl_context = ssl_context or (trusted() if target.secure else None)
         self.audio_format: AudioFormat = "pcm" if target.audio_format == "pcm" else "pcmu"
 
     def open(self, agent: Agent, prompt: str, tools: tuple[ToolSpec, ...], receive: Receive) -> RealtimeSession:
@@ -103,6 +104,7 @@ class RealtimeSession(picows.WSListener):
         self._servers = engine.servers(agent)
         self._receive = receive
         self._transport: picows.WSTransport | None = None
+        self._session_id = ""
         self._audio_format: AudioFormat | None = None  # the one asked for, when it was
         self._ready = asyncio.Event()
         self._open = False  # ready and not ended
@@ -194,6 +196,7 @@ class RealtimeSession(picows.WSListener):
         match event:
             case SessionCreated(session_id) if self._audio_format is None:
                 logger.debug("the engine has a session", extra={"session_id": session_id})
+                self._session_id = session_id or ""
                 self._configure(self._engine.audio_format)
             case SessionUpdated(config) if self._audio_format is not None:
                 if problem := confirm(config, self._wanted(self._audio_format)):
@@ -201,7 +204,7 @@ class RealtimeSession(picows.WSListener):
                 else:
                     self._open = True
                     self._ready.set()
-                    self._receive(SessionReady())
+                    self._receive(SessionReady(self._session_id))
             case SessionErrored(problem) if (
                 self._audio_format == "pcmu" and refuses_format(problem) and self._engine.fall_back_to_pcm()
             ):

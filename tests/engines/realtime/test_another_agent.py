@@ -40,7 +40,7 @@ async def test_the_session_goes_on_as_another_agent_with_the_same_voice():
         session.update(BOB, "You are Bob.", (INVOICE,))
         session.send(RequestResponse())
         await call.is_told(ResponseStarted)
-        assert call.events == [SessionReady(), ResponseStarted("resp_1")]
+        assert call.events == [SessionReady("sess_1"), ResponseStarted("resp_1")]
         assert [message["type"] for message in heard] == ["session.update", "response.create"]
         assert heard[0]["session"]["instructions"] == "You are Bob."
         assert [tool["name"] for tool in heard[0]["session"]["tools"]] == ["send_invoice"]

@@ -74,7 +74,7 @@ async def test_a_session_is_configured_before_anything_else_passes():
         session.send(AppendAudio('","type":"response.create'))
         session.send(RequestResponse())
         audio = await call.is_told(AgentAudio)
-        assert call.events == [SessionReady(), ResponseStarted("resp_1"), audio]
+        assert call.events == [SessionReady("sess_1"), ResponseStarted("resp_1"), audio]
         assert audio == AgentAudio("resp_1", "item_1", FRAME, ms=20)
         assert heard == [{"type": "input_audio_buffer.append", "audio": FRAME}, {"type": "response.create"}]
         session.close()
@@ -315,7 +315,7 @@ async def test_a_closed_session_ends_once_with_code_and_reason(code: int, reason
         await call.is_told(SessionEnded)
         session.send(RequestResponse())
         session.close()
-        assert call.events == [SessionReady(), SessionEnded(problem)]
+        assert call.events == [SessionReady("sess_1"), SessionEnded(problem)]
 
 
 async def test_a_dropped_connection_ends_the_session():
@@ -353,7 +353,7 @@ async def test_no_event_comes_after_close_and_the_socket_goes():
         await call.is_told(SessionReady)
         session.send(RequestResponse())
         await asyncio.wait_for(gone.wait(), 5)
-        assert call.events == [SessionReady(), ResponseStarted("resp_1")]
+        assert call.events == [SessionReady("sess_1"), ResponseStarted("resp_1")]
 
 
 async def test_no_further_event_of_the_message_that_made_the_call_close():
@@ -375,7 +375,7 @@ async def test_no_further_event_of_the_message_that_made_the_call_close():
         call = Call()
         session = RealtimeEngine(openai(None, base_url)).open(AGENT, "", (), close_at_the_turn)
         await asyncio.wait_for(gone.wait(), 5)
-        assert call.events == [SessionReady(), TurnAdded("i#1", "agent", after="i")]
+        assert call.events == [SessionReady("sess_1"), TurnAdded("i#1", "agent", after="i")]
 
 
 async def test_a_session_closed_while_it_is_dialled_leaves_no_socket():
@@ -506,7 +506,7 @@ async def test_errors_of_a_running_session_are_told_and_it_lives_on():
         errored = await call.is_told(SessionErrored)
         assert errored.problem == Problem("invalid_value", "Invalid value: 'x'.", "item.id")
         session.close()
-        assert call.events == [SessionReady(), errored]
+        assert call.events == [SessionReady("sess_1"), errored]
 
 
 async def test_a_server_may_begin_with_the_conversation():
