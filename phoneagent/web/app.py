@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, WebSocket
+from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import ImmutableMultiDict
+from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from phoneagent.twilio.addresses import Addresses
@@ -35,12 +36,13 @@ def create_app(
     guard: Guard,
     drain: Drain,
     lifespan: Lifespan[FastAPI] | None = None,
-    api: APIRouter | None = None,
+    site: ASGIApp | None = None,
+    remarks: Callable[[], list[str]] = list,
 ) -> FastAPI:
     """The ASGI application. `public_url` is the origin that Twilio sees, of which the TwiML's URLs are made.
 
-    `api` are further routes, which look after themselves who may use them. Runs on any ASGI server; `web.server` adds
-    what only ours does, and is the one that begins the `drain`.
+    `site` is what serves every other path, and looks itself who may use it; `remarks` is what is wrong though calls are
+    answered. Runs on any ASGI server; `web.server` adds what only ours does, and is the one that begins the `drain`.
     """
     app = FastAPI(title="phoneagent", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     addresses = Addresses(public_url)
@@ -89,34 +91,36 @@ def create_app(
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         reasons = (["draining"] if drain.begun else []) + switchboard.reasons_not_ready()
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        body = {"ready": not reasons, "reasons": reasons, "remarks": remarks()}
+        return JSONResponse(body, 503 if reasons else 200)
 
     @app.exception_handler(WebhookError)
     async def bad_webhook(request: Request, error: Exception) -> Response:
         log.warning("webhook not understood", extra={"path": request.url.path, "reason": str(error)})
         return Response(f"{error}\n", 400, media_type="text/plain")
 
-    if api is not None:
-        app.include_router(api)
     if isinstance(guard, LoopbackOnly):
-        app.add_middleware(_LoopbackMiddleware, guard=guard)
+        paths = frozenset(route.path for route in app.routes if isinstance(route, Route))
+        app.add_middleware(_LoopbackMiddleware, guard=guard, paths=paths)
+    if site is not None:
+        app.router.default = site  # a mount leaves out paths with line breaks
     return app
 
 
 class _LoopbackMiddleware:
-    """Refuses every request from outside of this machine."""
+    """Refuses requests from outside of this machine for these paths. The others look themselves who may use them."""
 
-    def __init__(self, app: ASGIApp, guard: LoopbackOnly) -> None:
+    def __init__(self, app: ASGIApp, guard: LoopbackOnly, paths: Collection[str]) -> None:
         self._app = app
         self._guard = guard
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self._guard.serves(RequestHead.of(scope)):
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
+        guarded = scope["type"] == "http" and scope["path"] in self._paths
+        if guarded and not self._guard.serves(RequestHead.of(scope)):
             await Response("Forbidden\n", 403, media_type="text/plain")(scope, receive, send)
         else:
-            await send({"type": "websocket.close"})  # before accept, which makes it a 403
+            await self._app(scope, receive, send)
 
 
 async def _signed_params(request: Request, guard: Guard) -> Form:

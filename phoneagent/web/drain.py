@@ -8,3 +8,4 @@ class Drain:
 
     def __init__(self) -> None:
         self.begun = False
+        self.over = False  # what still goes on is to end now

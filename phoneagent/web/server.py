@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 GOODBYE_S = 10.0  # for calls that are told to end when the drain has taken too long
 LAST_WORDS_S = 2.0  # after the last call: Twilio asks how to go on, and must find us
+UNREAD_S = 2.0  # for those who have not read all that was sent to them, at the end of the service
+LINGERS_TICKS = 50  # 5 s, in which who was shown out is to have read the rest
 
 
 class DrainServer(uvicorn.Server):
@@ -46,6 +48,7 @@ class DrainServer(uvicorn.Server):
         self._deadline: float | None = None
         self._last_open = float("-inf")
         self._ending = False
+        self._lingering: set[asyncio.Transport] = set()
         self.listening = asyncio.Event()
 
     @contextmanager
@@ -58,7 +61,10 @@ class DrainServer(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._drain.over = True
+        hanging_up = asyncio.get_running_loop().call_later(UNREAD_S, self._hang_up_on_who_does_not_read)
         await super().shutdown(sockets)
+        hanging_up.cancel()
         if self.force_exit:  # uvicorn leaves it out then, and the app's lifespan ends with a traceback in the log
             await self.lifespan.shutdown()
 
@@ -74,7 +80,26 @@ class DrainServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if self._drain.begun:
             self._check_drain(time.monotonic())
+        if counter % LINGERS_TICKS == 0:
+            self._hang_up_on_who_lingers()
         return await super().on_tick(counter)
+
+    # A socket that is closed stays until its peer has read what was sent, which may be never.
+
+    def _hang_up_on_who_lingers(self) -> None:
+        closing = {transport for transport in self._transports if transport.is_closing()}
+        for transport in closing & self._lingering:
+            transport.abort()
+        self._lingering = closing - self._lingering
+
+    def _hang_up_on_who_does_not_read(self) -> None:
+        for transport in self._transports:
+            if transport.get_write_buffer_size():
+                transport.abort()
+
+    @property
+    def _transports(self) -> list[asyncio.Transport]:
+        return [connection.transport for connection in self.server_state.connections]
 
     def _check_drain(self, now: float) -> None:
         if self._deadline is None:

@@ -12,15 +12,22 @@ import orjson
 import uvicorn
 import websockets
 from fastapi import APIRouter
+from websockets.typing import Origin
 
+from phoneagent.calls.board import Board
+from phoneagent.calls.runner import CallRunner
+from phoneagent.calls.views import ServiceView
 from phoneagent.core.commands import ClearPlayout, PlayAudio, SendMark
 from phoneagent.core.events import CallerAudio, DigitPressed, Event, StreamEnded
+from phoneagent.tls import trusted
 from phoneagent.twilio.documents import Document
 from phoneagent.twilio.leg import MediaStream
 from phoneagent.twilio.signature import sign
 from phoneagent.twilio.tokens import StreamTokens
 from phoneagent.twilio.webhook import Answer, Connect, Ending, IncomingCall, Refuse
 from phoneagent.twilio.wire import StreamOpening
+from phoneagent.web.access.principal import Principal
+from phoneagent.web.access.tickets import Holder, Tickets
 from phoneagent.web.app import create_app
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import Guard, guard_for
@@ -61,6 +68,16 @@ class Switchboard:
     @property
     def open_calls(self) -> int:
         return len(self.legs)
+
+    @property
+    def live_calls_now(self) -> tuple[CallRunner, ...]:
+        return ()
+
+    def recent_call(self, call_id: str) -> CallRunner | None:
+        return None
+
+    def live_call(self, call_id: str) -> CallRunner | None:
+        return None
 
     def answer(self, call: IncomingCall, *, draining: bool) -> Answer:
         if draining:
@@ -133,6 +150,7 @@ class Service:
     http: httpx.AsyncClient
     server: uvicorn.Server
     done: "asyncio.Task[None]" = field(repr=False)
+    tickets: Tickets
 
     async def post(self, path: str, form: dict[str, str], token: str = TOKEN, **headers: str) -> httpx.Response:
         """A signed webhook."""
@@ -149,6 +167,15 @@ class Service:
             compression=None,
             proxy=None,
         )
+
+    def ticket(self) -> str:
+        """One for a page of ours, whose visitor calls from the browser."""
+        return self.tickets.issue(Holder(Principal("user", "7", "ada", frozenset({"call"})), CALL_SID))
+
+    def from_browser(self, ticket: str, origin: str = PUBLIC_URL) -> Any:
+        """The upgrade of a page, which can't sign."""
+        url = f"ws://127.0.0.1:{self.port}/media-stream?ticket={ticket}"
+        return websockets.connect(url, origin=Origin(origin), compression=None, proxy=None)
 
     def token(self, call_sid: str = CALL_SID) -> str:
         return self.switchboard.tokens.issue(call_sid)
@@ -168,19 +195,24 @@ async def serving(
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     port = listener.getsockname()[1]
-    switchboard, drain = Switchboard(), Drain()
-    guard = guard_for(PUBLIC_URL, auth_tokens)
-    app = create_app(switchboard, PUBLIC_URL, guard, drain, api=api)
+    switchboard, drain, tickets = Switchboard(), Drain(), Tickets()
+    guard = guard_for(PUBLIC_URL, auth_tokens, tickets)
+    app = create_app(switchboard, PUBLIC_URL, guard, drain, site=api)
     server: uvicorn.Server
     if picows:
         server = create_server(app, switchboard, guard, drain, host="127.0.0.1", port=port, drain_s=drain_s)
     else:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None))
     done = asyncio.create_task(server.serve(sockets=[listener]))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
-        yield Service(port, switchboard, guard, http, server, done)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=trusted()) as http:
+        yield Service(port, switchboard, guard, http, server, done, tickets)
         server.should_exit = True
         await asyncio.wait_for(done, 10)
+
+
+def board() -> Board:
+    """Shows that nobody calls."""
+    return Board(Switchboard(), lambda: ServiceView(0, 1, "none", True, True, [], [], False))
 
 
 def start(token: str, call_sid: str = CALL_SID, **media_format: Any) -> str:

@@ -88,6 +88,51 @@ async def test_both_doors_lead_to_the_same_call():
     assert close_code == 1000
 
 
+# From a browser
+
+
+async def test_a_browser_comes_in_by_a_ticket_and_is_a_caller_like_any_other(service):
+    async with service.from_browser(service.ticket()) as phone:
+        await calling(service, phone, media(), stop())
+        await ended(service)
+    assert service.switchboard.events == [StreamStarted(), CallerAudio(FRAME), StreamEnded()]
+
+
+async def test_a_ticket_lets_in_once_and_not_a_page_from_elsewhere(service):
+    ticket = service.ticket()
+    async with service.from_browser(ticket):
+        pass
+    assert await refused(service.from_browser(ticket)) == 403
+    assert await refused(service.from_browser(service.ticket(), "https://evil.example")) == 403
+    assert await refused(service.from_browser("made-up")) == 403
+    assert await refused(service.from_browser("")) == 403
+
+
+async def test_a_signature_does_not_make_up_for_a_ticket(service):
+    signature = sign(TOKEN, "wss://phone.example/media-stream", {})
+    upgrade = websockets.connect(
+        f"ws://127.0.0.1:{service.port}/media-stream?ticket=made-up",
+        additional_headers={"X-Twilio-Signature": signature},
+        proxy=None,
+    )
+    assert await refused(upgrade) == 403
+
+
+async def test_behind_a_ticket_the_stream_still_has_to_show_its_token(service):
+    async with service.from_browser(service.ticket()) as phone:
+        await phone.send(CONNECTED)
+        await phone.send(start("made-up"))
+        assert await closed(phone) == 1008
+    assert service.switchboard.events == []
+
+
+async def refused(upgrade) -> int:
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        async with upgrade:
+            pass
+    return caught.value.response.status_code
+
+
 # How a stream ends
 
 

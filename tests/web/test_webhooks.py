@@ -167,11 +167,11 @@ async def test_bodies_that_no_webhook_has_are_not_read(service):
 
 async def test_health_and_readiness(service):
     assert (await service.http.get("/healthz")).json() == {"status": "ok"}
-    assert (await service.http.get("/readyz")).json() == {"ready": True, "reasons": []}
+    assert (await service.http.get("/readyz")).json() == {"ready": True, "reasons": [], "remarks": []}
     service.switchboard.reasons = ["no agent can be loaded"]
     answer = await service.http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "reasons": ["no agent can be loaded"]}
+    assert answer.json() == {"ready": False, "reasons": ["no agent can be loaded"], "remarks": []}
 
 
 async def test_nothing_documents_itself(service):
@@ -218,5 +218,5 @@ async def test_without_a_token_nothing_from_outside_is_served(picows, caplog):
                     pass
             assert refused.value.response.status_code == 403, header
             reasons = {record.reason for record in caplog.records if record.getMessage() == "request refused"}
-            assert reasons == {"without TWILIO_AUTH_TOKEN only requests from this machine are served"}
+            assert reasons == {"without TWILIO_AUTH_TOKEN only calls from this machine are served"}
         assert service.switchboard.answers == {}

@@ -1,0 +1,8 @@
+// The page Phone.
+
+import { complain } from "../lib/toast.js";
+import { agentNames } from "../phone/agents.js";
+import { mountPhone } from "../phone/phone-panel.js";
+
+const agents = await agentNames().catch((error) => (complain(error), []));
+mountPhone(document.getElementById("phone"), { agents, agent: new URLSearchParams(location.search).get("agent") ?? "" });
