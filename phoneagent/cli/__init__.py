@@ -1,4 +1,7 @@
-"""The command line."""
+"""The command line.
+
+Every command is imported to be listed, so each imports what it works with only when it runs.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import uvloop
-from rich.console import Console
 
-from phoneagent import __version__, telemetry
-from phoneagent.agents.check import describe
-from phoneagent.agents.schema import json_schema
+from phoneagent import __version__
+from phoneagent.cli.calls import calls
 from phoneagent.cli.costs import costs
+from phoneagent.cli.erase import erase
 from phoneagent.cli.kept import keys, messages
 from phoneagent.cli.numbers import dev, doctor, numbers
 from phoneagent.cli.outbound import call
+from phoneagent.cli.replay import replay
+from phoneagent.cli.users import users
+from phoneagent.cli.webhooks import webhooks
 from phoneagent.prices import PricesError
-from phoneagent.settings import Settings, SettingsError, load
-from phoneagent.simulate.audio import ClipError
+from phoneagent.settings import SettingsError, load
 
 T = TypeVar("T")
 
@@ -39,9 +42,6 @@ class _Commands(click.Group):
             ctx.exit(2)
         except PricesError as error:
             click.echo(f"phoneagent: PHONEAGENT_PRICES: {error}", err=True)
-            ctx.exit(2)
-        except ClipError as error:
-            click.echo(f"phoneagent: --say: {error}", err=True)
             ctx.exit(2)
 
 
@@ -60,8 +60,13 @@ main.add_command(numbers)
 main.add_command(doctor)
 main.add_command(call)
 main.add_command(keys)
+main.add_command(users)
 main.add_command(messages)
+main.add_command(webhooks)
+main.add_command(calls)
+main.add_command(erase)
 main.add_command(costs)
+main.add_command(replay)
 
 
 @main.command()
@@ -71,9 +76,9 @@ def serve() -> None:
     \b
     Example: PHONEAGENT_PUBLIC_URL=https://your-name.ngrok-free.app phoneagent serve
     """
-    from phoneagent import app
+    from phoneagent import app, telemetry
 
-    settings = _settings()
+    settings = load()
     telemetry.set_up(settings.log, settings.log_level)
     _run(app.serve(settings))
 
@@ -85,9 +90,12 @@ def demo() -> None:
     \b
     Example: phoneagent demo
     """
+    from rich.console import Console
+
+    from phoneagent import telemetry
     from phoneagent.demo import demo as run_demo
 
-    settings = _settings()
+    settings = load()
     telemetry.set_up("human", "error")
     sys.exit(0 if _run(run_demo(settings, Console(highlight=False))) else 1)
 
@@ -99,9 +107,12 @@ def check() -> None:
     \b
     Example: phoneagent check
     """
-    from phoneagent.app import read_agents
+    from rich.console import Console
 
-    agents = read_agents(_settings())
+    from phoneagent.agents.check import describe
+    from phoneagent.roster import read_agents
+
+    agents = read_agents(load())
     Console().print(describe(agents.directory, agents.problems), soft_wrap=True)
     problems = [*agents.directory.problems, *agents.problems]
     sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
@@ -114,6 +125,8 @@ def schema() -> None:
     \b
     Example: phoneagent schema > agent.schema.json
     """
+    from phoneagent.agents.schema import json_schema
+
     click.echo(json.dumps(json_schema(), indent=2))
 
 
@@ -126,9 +139,10 @@ def engine(host: str, port: int) -> None:
     \b
     Example: phoneagent engine --port 9000, then OPENAI_BASE_URL=http://127.0.0.1:9000/v1
     """
-    from phoneagent.app import run_engine
+    from phoneagent import telemetry
+    from phoneagent.engine import run_engine
 
-    settings = _settings()
+    settings = load()
     telemetry.set_up(settings.log, settings.log_level)
     _run(run_engine(settings, host, port))
 
@@ -150,23 +164,28 @@ def simulate(agent: str | None, number: str | None, **options: Any) -> None:
     \b
     Example: phoneagent simulate --agent reception --say "When are you open?" --say "Thank you, goodbye."
     """
-    from phoneagent import trial
+    from rich.console import Console
+
+    from phoneagent import telemetry, trial
+    from phoneagent.simulate.audio import ClipError
 
     if (agent is None) == (number is None):
         raise click.UsageError("name one of --agent and --to")
-    settings = _settings()
+    settings = load()
     if settings.log_level == "info":  # the embedded engine's lines, too, would stand among those of the call
         settings = replace(settings, log_level="warning")
     telemetry.set_up(settings.log, settings.log_level)
     wanted = trial.Trial(to=number or f"client:{agent}", **options)
-    sys.exit(0 if _run(trial.run(wanted, settings, Console(highlight=False))) else 1)
-
-
-def _settings() -> Settings:
-    return load()
+    try:
+        sys.exit(0 if _run(trial.run(wanted, settings, Console(highlight=False))) else 1)
+    except ClipError as error:
+        click.echo(f"phoneagent: --say: {error}", err=True)
+        sys.exit(2)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop
+
     try:
         return uvloop.run(work)
     except KeyboardInterrupt:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import uvloop
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from phoneagent.core.scopes import SCOPES, USUAL, Scope
 from phoneagent.settings import load
 
 if TYPE_CHECKING:
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from phoneagent.store.messages import Message
 
 T = TypeVar("T")
+
+PIPED_WIDTH = 200
+
+_STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @click.group()
@@ -34,18 +41,28 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-def create(name: str) -> None:
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    default=sorted(USUAL, reverse=True),
+    show_default=True,
+    help="What it is good for: reading calls, placing and ending them, or everything (admin); repeatable.",
+)
+def create(name: str, scopes: tuple[Scope, ...]) -> None:
     """Make a key, and show it this once.
 
     \b
-    Example: phoneagent keys create shop
+    Example: phoneagent keys create shop --scope read
     """
 
     if not name.strip():
         raise click.BadParameter("must not be empty: it is how you know the key again", param_hint="NAME")
 
     async def work(store: Store) -> str:
-        _, text = await store.keys.create(name)
+        key, text = await store.keys.create(name, scopes)
+        await note_deed(store, "key.create", id=key.id, name=name, scopes=sorted(scopes))
         return text
 
     click.echo(run(with_store(work)))
@@ -63,11 +80,12 @@ def list_() -> None:
     async def work(store: Store) -> list[ApiKey]:
         return await store.keys.list()
 
-    table = Table("id", "name", "created", "last used", "", box=None)
+    table = Table("id", "name", "scopes", "created", "last used", "", box=None)
     for key in run(with_store(work)):
         state = "revoked" if key.revoked else "expired" if key.refused_at(datetime.now(UTC)) else ""
-        table.add_row(key.id, Text(key.name), _moment(key.created), _moment(key.last_used), state)
-    Console().print(table)
+        scopes = " ".join(scope for scope in SCOPES if scope in key.scopes)
+        table.add_row(key.id, Text(key.name), scopes, moment(key.created), moment(key.last_used), state)
+    console().print(table)
 
 
 @keys.command()
@@ -80,7 +98,9 @@ def revoke(name_or_id: str) -> None:
     """
 
     async def work(store: Store) -> int:
-        return await store.keys.revoke(name_or_id)
+        if count := await store.keys.revoke(name_or_id):
+            await note_deed(store, "key.revoke", name=name_or_id)
+        return count
 
     if (count := run(with_store(work))) == 0:
         raise click.ClickException(f"no key that is in force has the name or id {name_or_id!r}: phoneagent keys list")
@@ -105,13 +125,18 @@ def messages(count: int) -> None:
     table = Table("left", "agent", "caller", "call back", "message", box=None)
     for message in found:
         said = (message.agent, message.caller, message.callback_number or "", message.text)
-        table.add_row(_moment(message.created), *map(Text, said))
-    Console().print(table)
+        table.add_row(moment(message.created), *map(plain, said))
+    console().print(table)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text of anybody's, which can't steer the terminal: rich lets escape sequences through."""
+    return Text(_STEERS.sub("\ufffd", text), style)
 
 
 async def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
     """What the work finds in the store of these settings, which is closed afterwards."""
-    from phoneagent.app import open_records
+    from phoneagent.storage import open_records
 
     store = await open_records(load())
     try:
@@ -120,17 +145,39 @@ async def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
         await store.close()
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "never"
+async def note_deed(store: Store, action: str, call_id: str | None = None, **data: Any) -> None:
+    """Write into the audit log what was done here, and by whom. `data` is for JSON, without what was said."""
+    await store.audit.note(operator(), "cli", action, call_id, data)
+
+
+def operator() -> str:
+    """Who types."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # in a container, which may know no names
+        return f"uid {os.getuid()}"
+
+
+def console() -> Console:
+    """The screen; a pipe is wide."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def moment(at: datetime | None, never: str = "never") -> str:
+    """A moment in the local time, for people."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else never
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of work on an event loop. Raises ClickException for a store that can't be used."""
+    import uvloop
+
     from phoneagent.store import StoreError
 
     try:
         return uvloop.run(work)
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"the database: {error}") from None
     except KeyboardInterrupt:
         sys.exit(130)

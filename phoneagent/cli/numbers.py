@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import uvloop
 from rich.console import Console
 from rich.text import Text
 
@@ -69,10 +68,10 @@ def numbers(wanted: tuple[str, ...], fallback: str | None, yes: bool) -> None:
     \b
     Example: phoneagent numbers --connect +15550100 --fallback https://example.com/sorry.xml
     """
-    from phoneagent.app import read_agents
     from phoneagent.ops import numbers as ops
     from phoneagent.ops.account import needed_account
     from phoneagent.ops.webhooks import checked_fallback, checked_public_url
+    from phoneagent.roster import read_agents
 
     settings = load()
     if fallback and not wanted:
@@ -180,6 +179,8 @@ def _tunnel(settings: Settings, tunnel: str | None, url: str | None) -> Callable
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop
+
     from phoneagent.twilio.errors import TwilioError
 
     try:

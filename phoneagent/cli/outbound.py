@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -70,6 +69,8 @@ def call(
 
 
 async def _call(settings: Settings, url: str, key: str | None, wanted: dict[str, Any], wait: bool) -> int:
+    import asyncio
+
     import httpx
 
     async with (
@@ -82,7 +83,8 @@ async def _call(settings: Settings, url: str, key: str | None, wanted: dict[str,
         while True:
             if dial["state"] != said:
                 said = dial["state"]
-                click.echo(f"{_WORDS[said]}: {dial['reason']}" if dial["reason"] else _WORDS[said])
+                why = dial["reason"] if said in FINAL - {"completed"} else None
+                click.echo(f"{_WORDS[said]}: {why}" if why else _WORDS[said])
             if said in FINAL or not wait:
                 return 1 if said in FINAL - {"completed"} else 0
             await asyncio.sleep(LOOK_EVERY_S)
@@ -130,7 +132,7 @@ async def _key(settings: Settings, given: str | None) -> AsyncIterator[Text]:
 
         yield as_given
         return
-    from phoneagent.app import open_records
+    from phoneagent.storage import open_records
 
     store = await open_records(settings)
     made: list[tuple[ApiKey, str]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phoneagent.app import twilio_api
+from phoneagent.account import twilio_api
 from phoneagent.ops import OpsError
 from phoneagent.settings import Settings
 from phoneagent.twilio.rest import TwilioApi

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 import phoneagent
-from phoneagent.app import listen, read_agents, twilio_api
+from phoneagent.account import twilio_api
 from phoneagent.ops import OpsError
 from phoneagent.ops.account import needed_account
 from phoneagent.ops.borrowed import BorrowedNumbers, alone
@@ -20,6 +20,8 @@ from phoneagent.ops.numbers import Ask, ask_about_winners, chosen, unanswered
 from phoneagent.ops.reloading import ReloadingService, answers
 from phoneagent.ops.tunnel import Tunnel, Way
 from phoneagent.ops.webhooks import INCOMING
+from phoneagent.port import listen
+from phoneagent.roster import read_agents
 from phoneagent.settings import Settings
 from phoneagent.twilio.rest import PhoneNumber, TwilioApi, TwilioError
 

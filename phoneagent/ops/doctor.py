@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from phoneagent.app import read_agents, twilio_api
+from phoneagent.account import twilio_api
 from phoneagent.ops.checks import agents, engine, internet, machine, telephone
 from phoneagent.ops.examination import Check, Fix, Patient, Result, failed, not_checked
+from phoneagent.roster import read_agents
 from phoneagent.settings import Settings
 from phoneagent.twilio.errors import TwilioError
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 import httpx
 
-from phoneagent.app import Agents
 from phoneagent.ops.reloading import answers
+from phoneagent.roster import Agents
 from phoneagent.settings import Settings
 from phoneagent.twilio.rest import Account, PhoneNumber, TwilioApi
 

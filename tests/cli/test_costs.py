@@ -87,7 +87,6 @@ def test_own_prices_are_compared(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((), "Missing option '--estimate'"),
         (("--estimate", "5"), "write the length of the call as minutes=5, 60 at most; got '5'"),
         (("--estimate", "minutes=0"), "got 'minutes=0'"),
         (("--estimate", "minutes=61"), "got 'minutes=61'"),
@@ -114,10 +113,10 @@ def test_a_broken_price_file_is_explained_with_its_line(tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", example("sh").splitlines())
-def test_the_commands_of_the_page_work(command: str):
+def test_the_commands_of_the_page_work(command: str, tmp_path: Path):
     program, name, *arguments = shlex.split(command)
     assert (program, name) == ("phoneagent", "costs")
-    assert typed(*arguments).exit_code == 0
+    assert typed(*arguments, PHONEAGENT_DATA=str(tmp_path)).exit_code == 0
 
 
 def test_the_price_file_of_the_page_is_read(tmp_path: Path):

@@ -214,6 +214,13 @@ async def test_keys_are_made_listed_used_and_revoked(tmp_path):
         _, lines, _ = await at.type("keys", "list")
         assert [line.split()[1] for line in lines if "never" in line or "20" in line] == ["shop[/]"]
         assert not any(key.split("_")[2] in line for line in lines)
+        code, [reader], _ = await at.type("keys", "create", "reader", "--scope", "read")
+        code, _, errors = await at.call("--no-wait", "--key", reader)
+        assert (code, "scope" in errors) == (1, True)
+        _, lines, _ = await at.type("keys", "list")
+        assert [line.split()[2:4] for line in lines if " shop" in line] == [["read", "call"]]
+        assert [line.split()[2] for line in lines if " reader" in line] == ["read"]
+        assert (await at.type("keys", "create", "shop", "--scope", "write"))[0] == 2
         code, lines, errors = await at.type("keys", "create", " ")
         assert (code, lines, "must not be empty" in errors) == (2, [], True)
         assert (await at.type("keys", "revoke", "shop[/]"))[:2] == (0, ["1 revoked"])

@@ -7,10 +7,10 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
-from phoneagent.app import open_engine
 from phoneagent.core.agents import Agent
 from phoneagent.core.errors import Problem
 from phoneagent.core.events import Event, SessionEnded, SessionReady
+from phoneagent.engine import open_engine
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.ops.examination import Patient, Result, failed, not_checked, ok
 from phoneagent.settings import SettingsError
