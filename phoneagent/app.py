@@ -3,80 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
-import os
-import signal
-import socket
-import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
 
 from phoneagent import prices
-from phoneagent.agents.directory import AgentDirectory
+from phoneagent.account import twilio_api
 from phoneagent.calls.answer import Switchboard
+from phoneagent.calls.board import Board
+from phoneagent.calls.browser import BrowserPhones
+from phoneagent.calls.day_totals import DayTotals
+from phoneagent.calls.event_log import EventLogs
+from phoneagent.calls.keeper import Keeper
 from phoneagent.calls.live import Feed
-from phoneagent.calls.music import music_or_built_in
 from phoneagent.calls.outbound import Dialer
 from phoneagent.calls.recording import Recorder
 from phoneagent.calls.spending import Purse
 from phoneagent.calls.transfers import Escorts
-from phoneagent.core.agents import Agent
-from phoneagent.core.problems import FileProblem
+from phoneagent.calls.views import ServiceView
 from phoneagent.core.spending import Ledger
-from phoneagent.engines.realtime import targets
-from phoneagent.engines.realtime.session import RealtimeEngine
+from phoneagent.engine import open_engine
+from phoneagent.keeping import keeping
+from phoneagent.port import bracketed, listen
+from phoneagent.records.erasure import delete_calls
+from phoneagent.records.files import Files
+from phoneagent.roster import Agents, read_agents
 from phoneagent.settings import Settings, SettingsError
-from phoneagent.store import Store, StoreError, open_store
-from phoneagent.tools import Toolbox, Workers, WorkersError, load_tools
-from phoneagent.tools.http import HttpTools
-from phoneagent.tools.http_request import problems as http_problems
-from phoneagent.tools.mcp import McpServers
-from phoneagent.tools.mcp import problems as mcp_problems
+from phoneagent.shown import shown
+from phoneagent.storage import open_records, recording_files
+from phoneagent.store import Store
+from phoneagent.store.behind import Backlog
+from phoneagent.tools import WorkersError
 from phoneagent.twilio.addresses import Addresses
-from phoneagent.twilio.rest import TwilioApi
+from phoneagent.web.access.access import Access
+from phoneagent.web.access.tickets import Tickets
 from phoneagent.web.api import create_api
+from phoneagent.web.api.phone import Telephone
 from phoneagent.web.app import create_app
+from phoneagent.web.console import create_console
+from phoneagent.web.console.call_list import call_list
+from phoneagent.web.console.call_page import call_page
+from phoneagent.web.console.settings_pages import settings_pages
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
+from phoneagent.web.headers import SecurityHeaders
 from phoneagent.web.server import DrainServer, create_server
-
-if TYPE_CHECKING:
-    from phoneagent.local.config import EngineConfig
+from phoneagent.web.site import Site
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Agents:
-    """The agents of the settings' folder, their tools, and what is wrong with the tools' files.
-
-    `mcp` are the servers of tools that the agents name; they are not asked before `get_ready` is.
-    """
-
-    directory: AgentDirectory
-    toolbox: Toolbox
-    mcp: McpServers
-    problems: tuple[FileProblem, ...]
-    _reloaded: asyncio.Event
-
-    async def get_ready(self) -> None:
-        """Have at hand what no call is to wait for: the tools of MCP servers, and hold music."""
-        agents = tuple(self.directory.agents.values())
-        await self.mcp.refresh(agents)
-        for path in {agent.hold_music for agent in agents}:
-            await asyncio.to_thread(music_or_built_in, path)
-
-    async def keep_ready(self) -> None:
-        """Do so whenever agent files were read again. Never ends."""
-        while True:
-            await self._reloaded.wait()
-            self._reloaded.clear()
-            await self.get_ready()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,52 +69,14 @@ class Service:
     done: asyncio.Task[None]
 
 
-def read_agents(settings: Settings) -> Agents:
-    """Read the agent files, and the tools beside their folder."""
-    secrets = dict(settings.tool_secrets)
-    folder = settings.agents.absolute().parent / "tools"
-    tools, problems = load_tools(folder)
-    workers = Workers(folder, tools, count=settings.tool_workers, memory_mb=settings.tool_memory_mb)
-    tls = ssl.create_default_context()  # one: reading all the authorities takes its time
-    mcp = McpServers(secrets, ssl_context=tls)
-    toolbox = Toolbox(workers.tools, workers=workers, http=HttpTools(secrets, ssl_context=tls), mcp=mcp)
-    reloaded = asyncio.Event()
-    directory = AgentDirectory(
-        settings.agents,
-        region=settings.region,
-        tools=toolbox.names,
-        secrets=secrets.keys(),
-        check=_tool_problems,
-        on_reload=reloaded.set,
-    )
-    return Agents(directory, toolbox, mcp, problems, reloaded)
-
-
-def _tool_problems(agent: Agent) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with the tools that an agent file declares, beyond their form."""
-    for name, declared in agent.http_tools.items():
-        path = ("tools", name, "http")
-        yield from ((path, problem) for problem in http_problems(declared))
-    for name, server in agent.mcp.items():
-        yield from ((("mcp", name), problem) for problem in mcp_problems(server))
-
-
-def twilio_api(settings: Settings) -> TwilioApi | None:
-    """Twilio's REST API, if there are credentials for it."""
-    username = settings.twilio_api_key or settings.twilio_account_sid
-    password = settings.twilio_api_secret or settings.twilio_auth_token
-    if not settings.twilio_account_sid or not username or not password:
-        return None
-    return TwilioApi(settings.twilio_account_sid, username, password, base_url=settings.twilio_api_url)
-
-
-async def open_records(settings: Settings) -> Store:
-    """What the service keeps. Raises SettingsError."""
-    try:
-        return await open_store(settings.database_url or f"sqlite:///{settings.data.absolute() / 'phoneagent.db'}")
-    except StoreError as error:
-        variable = "PHONEAGENT_DATABASE_URL" if settings.database_url else "PHONEAGENT_DATA"
-        raise SettingsError([f"{variable}: {error}"]) from None
+async def open_access(settings: Settings, store: Store, public_url: str) -> Access:
+    """Who gets in to the console. Says in the log what it lacks while nobody has a password."""
+    password = settings.admin_password
+    fingerprint = None if password is None else await store.passwords.fingerprint(password)
+    access = Access(store.users, store.sessions, store.passwords, store.audit, public_url, admin=fingerprint)
+    if not await access.has_passwords():
+        log.warning(access.without_password)
+    return access
 
 
 @asynccontextmanager
@@ -147,15 +87,20 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.host, settings.port))
-        url = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
+        url = f"http://{bracketed(settings.host)}:{listener.getsockname()[1]}"
         if not settings.agents.is_dir():
             raise SettingsError([f"PHONEAGENT_AGENTS: there is no folder {settings.agents.absolute()}"])
         agents = read_agents(settings)
         price_list = prices.load(settings.prices)
         store = await open_records(settings)
         stack.push_async_callback(store.close)
+        kept = await stack.enter_async_context(
+            keeping(settings, store, price_list, recording_files(settings), lambda: agents.directory.agents)
+        )
         recorder = Recorder(settings.data.absolute() / "recordings", settings.recording_format)
         stack.push_async_callback(recorder.close)
+        event_logs = EventLogs(settings.data.absolute() / "events")
+        stack.push_async_callback(event_logs.close)
         stack.push_async_callback(agents.toolbox.close)
         try:
             await agents.toolbox.start()
@@ -168,10 +113,15 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         tokens = [token for token in (settings.twilio_auth_token, settings.twilio_auth_token_next) if token]
         if tokens and not settings.public_url:
             log.warning("PHONEAGENT_PUBLIC_URL is not set: Twilio's requests will not be recognized as its own")
-        public_url = settings.public_url or url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # no address to dial
-        guard, drain = guard_for(public_url, tokens), Drain()
+        public_url = settings.public_url or url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
+        tickets = Tickets()
+        guard, drain = guard_for(public_url, tokens, tickets), Drain()
         feed = Feed()
-        purse = Purse(Ledger(), settings.day_usd)
+        keeper = Keeper(feed, kept.put)
+        ledger = Ledger()
+        purse = Purse(ledger, settings.day_usd)
+        day_totals = DayTotals(ledger, partial(store.calls.spent, but_for=kept.instance))
+        await day_totals.refresh()
         escorts = dialer = None
         if (twilio := twilio_api(settings)) is not None:
             stack.callback(twilio.close)
@@ -190,21 +140,48 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             agents.directory,
             engine,
             agents.toolbox,
-            feed,
+            keeper,
             price_list if tokens else price_list.without_telephone(),
             max_calls=settings.max_calls,
             purse=purse,
             clock=lambda: datetime.now(UTC),
             region=settings.region,
             escorts=escorts,
-            messages=store.messages,
             dials=dialer,
             recorder=recorder,
+            event_logs=event_logs,
         )
         if dialer is not None:  # before the first callback can come, and until after the last
             stack.push_async_callback(dialer.close)
             await dialer.start(switchboard)
-        app = create_app(switchboard, public_url, guard, drain, api=create_api(dialer, store.keys, drain))
+        files = recording_files(settings)
+        delete = partial(delete_calls, store, Files(store.erasure, settings.data.absolute(), files))
+        board = Board(switchboard, partial(_service_view, settings, switchboard, engine.name, drain, kept.backlog))
+        access = await open_access(settings, store, public_url)
+        phones = BrowserPhones(switchboard, agents.directory, purse, lambda: datetime.now(UTC))
+        telephone = Telephone(phones, tickets)
+        api = create_api(
+            access,
+            store,
+            files,
+            delete,
+            dialer,
+            drain,
+            telephone,
+            agents.directory,
+            engine.name,
+            board,
+            settings.day_usd,
+            shown(settings),
+        )
+        console = create_console(
+            access,
+            partial(call_list, calls=store.calls, agents=lambda: agents.directory.agents, region=settings.region),
+            partial(call_page, calls=store.calls, live=board.has),
+            partial(settings_pages, store=store, settings=shown(settings)),
+        )
+        site = SecurityHeaders(Site(api, console), https=public_url.startswith("https:"))
+        app = create_app(switchboard, public_url, guard, drain, site=site, remarks=lambda: _remarks(kept.backlog()))
         server = create_server(
             app,
             switchboard,
@@ -215,9 +192,9 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             drain_s=settings.drain_s,
             signals=signals,
         )
-        for work in (agents.directory.watch(), agents.keep_ready()):
+        for work in (agents.directory.watch(), agents.keep_ready(), day_totals.keep_fresh()):
             stack.callback(asyncio.create_task(work).cancel)
-        recorder.start()
+        recorder.start(keeper.recorded)
         for problem in agents.problems:
             log.error("a tool file has a problem", extra={"problem": str(problem)})
         switchboard.warn_of_useless_tools()
@@ -240,93 +217,26 @@ async def serve(settings: Settings) -> None:
         await service.done
 
 
-async def run_engine(settings: Settings, host: str, port: int) -> None:
-    """Run the embedded engine alone until it is told to stop."""
-    from phoneagent.local.server import serve as serve_engine
-
-    try:
-        engine = await serve_engine(engine_config(settings), host=host, port=port)
-    except OSError as error:
-        raise SettingsError([_not_listening(error, "--host", "--port", host, port)]) from None
-    log.info("listening", extra={"url": f"http://{_bracketed(host)}:{engine.port}/v1"})
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    await engine.close()
-
-
-async def open_engine(settings: Settings, stack: AsyncExitStack) -> RealtimeEngine:
-    """What holds the conversations; an embedded engine is started, and ends with `stack`. Raises SettingsError."""
-    audio_format = settings.realtime_format
-    match settings.engine:
-        case "openai":
-            target = targets.openai(settings.openai_api_key, settings.openai_base_url, audio_format)
-        case "azure":
-            assert settings.azure_openai_endpoint
-            assert settings.azure_openai_api_key
-            target = targets.azure(settings.azure_openai_endpoint, settings.azure_openai_api_key, audio_format)
-        case "local":
-            target = targets.local(await _start_engine(settings, stack))
-    return RealtimeEngine(target, secrets=dict(settings.tool_secrets))
-
-
-async def _start_engine(settings: Settings, stack: AsyncExitStack) -> str:
-    from phoneagent.local.process import EngineError, EngineProcess
-
-    process = EngineProcess(engine_config(settings), log=settings.log, log_level=settings.log_level)
-    try:
-        url = await process.start()
-    except EngineError as error:
-        raise SettingsError(
-            [f"PHONEAGENT_ENGINE=local: {error} (is phoneagent installed with its extra [local]?)"]
-        ) from None
-    stack.push_async_callback(process.stop)
-    return url
-
-
-def engine_config(settings: Settings) -> EngineConfig:
-    """How the embedded engine is to hear, think and speak."""
-    from phoneagent.local.config import EngineConfig, Server
-
-    def server(url: str | None, model: str | None, api_key: str | None) -> Server | None:
-        return Server(url, model, api_key) if url and model else None
-
-    return EngineConfig(
-        ears=server(settings.stt_url, settings.stt_model, settings.stt_api_key),
-        brain=server(settings.llm_url, settings.llm_model, settings.llm_api_key),
-        mouth=server(settings.tts_url, settings.tts_model, settings.tts_api_key),
-        voice=settings.tts_voice,
+def _service_view(
+    settings: Settings, switchboard: Switchboard, engine: str, drain: Drain, backlog: Callable[[], Backlog]
+) -> ServiceView:
+    reasons = switchboard.reasons_not_ready()
+    return ServiceView(
+        live=switchboard.live_calls,
+        max_calls=settings.max_calls,
+        engine=engine,
+        telephone=settings.twilio_auth_token is not None and settings.public_url is not None,
+        ready=not reasons and not drain.begun,
+        reasons=reasons,
+        remarks=_remarks(backlog()),
+        draining=drain.begun,
     )
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port. Raises SettingsError if it can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()  # only now is the port taken, and the engine's start is still to come
-    except OSError as error:
-        listener.close()
-        raise SettingsError([_not_listening(error, "PHONEAGENT_HOST", "PHONEAGENT_PORT", host, port)]) from None
-    return listener
-
-
-def _not_listening(error: OSError, host_from: str, port_from: str, host: str, port: int) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"{port_from}: {host} port {port} is in use by another program"
-        case errno.EACCES:
-            return f"{port_from}: port {port} is for root only"
-        case _:  # what the error says may be a sentence of asyncio's around what the system says
-            reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-            return f"{host_from}: {host} is no address of this machine to listen on: {reason}"
+def _remarks(backlog: Backlog) -> list[str]:
+    """What is wrong, though calls are answered."""
+    away = [] if backlog.away_s is None else [f"the database is away, {backlog.entries} records wait"]
+    return away + ([f"{backlog.dropped} records had to be dropped"] if backlog.dropped else [])
 
 
 async def _stop(server: DrainServer, done: asyncio.Task[None]) -> None:

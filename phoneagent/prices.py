@@ -17,7 +17,7 @@ BUILT_IN = Path(__file__).with_name("prices.toml")
 LOCAL = "local"  # the price of the embedded engine, whatever model an agent names
 
 _SOURCED = ("as_of", "source")
-_TABLES = ("models", "transcription", "telephone")
+_TABLES = ("models", "transcription", "after_call", "telephone")
 _SERVICES = get_args(Service)
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
@@ -28,17 +28,20 @@ class PricesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in US dollars: of models that talk and of those that transcribe, by name, and of telephone services."""
+    """Prices in US dollars: of models that talk, that transcribe and that read transcripts, by name, and of telephone
+    services."""
 
     models: Mapping[str, Price]
     transcription: Mapping[str, Price]
+    after_call: Mapping[str, Price]
     telephone: Mapping[Service, Rate]
 
     @property
     def as_of(self) -> date:
         """When the oldest of them was read."""
-        models = [price.as_of for price in (*self.models.values(), *self.transcription.values())]
-        return min(models + [rate.as_of for rate in self.telephone.values()])
+        models = (self.models, self.transcription, self.after_call)
+        prices = [price.as_of for table in models for price in table.values()]
+        return min(prices + [rate.as_of for rate in self.telephone.values()])
 
     def without_telephone(self) -> Prices:
         """The same for calls that no carrier bills."""
@@ -54,6 +57,7 @@ def load(override: Path | None = None) -> Prices:
     """The built-in prices; an entry of the file `override` replaces the built-in one. Raises PricesError."""
     models: dict[str, Price] = {}
     transcription: dict[str, Price] = {}
+    after_call: dict[str, Price] = {}
     telephone: dict[Service, Rate] = {}
     for path in (BUILT_IN, override):
         if path is None:
@@ -61,8 +65,9 @@ def load(override: Path | None = None) -> Prices:
         file = _File.read(path)
         models |= {name: file.price("models", name) for name in file.names("models")}
         transcription |= {name: file.price("transcription", name) for name in file.names("transcription")}
+        after_call |= {name: file.price("after_call", name) for name in file.names("after_call")}
         telephone |= {_service(file, name): file.rate("telephone", name) for name in file.names("telephone")}
-    return Prices(models, transcription, telephone)
+    return Prices(models, transcription, after_call, telephone)
 
 
 def _service(file: _File, name: str) -> Service:
@@ -92,7 +97,7 @@ class _File:
             if name not in _TABLES or not isinstance(table, dict):
                 raise file.error(
                     (name,),
-                    "is not a table of prices; use [models.<name>], [transcription.<name>] or [telephone.<name>]",
+                    f"is not a table of prices; use one of {', '.join(f'[{table}.<name>]' for table in _TABLES)}",
                 )
         return file
 

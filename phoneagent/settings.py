@@ -14,14 +14,14 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from phoneagent import parsers
+from phoneagent.contradictions import OPENAI_BASE_URL, OURS, contradictions, engine_of
 
-OPENAI_BASE_URL = "https://api.openai.com/v1"
-OURS = "PHONEAGENT_"
+Origin = Literal["environment", ".env", "default"]
+"""Who says what a setting is."""
 
 
 class SettingsError(ValueError):
@@ -41,7 +41,7 @@ def _setting(
     shown: str = "",
 ) -> Any:
     """A field of `Settings`; `shown` is the default as the documentation words it."""
-    secret = parse is parsers.secret
+    secret = parse in (parsers.secret, parsers.password)
     metadata = {"variable": variable, "parse": parse, "description": description, "shown": shown}
     hidden = secret or parse in (parsers.names, parsers.database)  # values of secrets; a password in an address
     return field(default=default, repr=not hidden, metadata=metadata | {"secret": secret})
@@ -95,7 +95,7 @@ class Settings:
     twilio_auth_token: str | None = _setting(
         "TWILIO_AUTH_TOKEN",
         parsers.secret,
-        "Proves that a request is Twilio's. Without it only this machine itself is served.",
+        "Proves that a request is Twilio's. Without it only this machine itself can call.",
     )
     twilio_auth_token_next: str | None = _setting(
         "PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT",
@@ -126,6 +126,13 @@ class Settings:
     ngrok_authtoken: str | None = _setting(
         "NGROK_AUTHTOKEN", parsers.secret, "Your ngrok account, for `phoneagent dev`."
     )
+    # the console
+    admin_password: str | None = _setting(
+        "PHONEAGENT_ADMIN_PASSWORD",
+        parsers.password,
+        "Lets in to the console whoever logs in as `admin` with it; further users: `phoneagent users`.",
+        shown="this machine only, without users and public URL",
+    )
     # tools
     tool_secrets: tuple[tuple[str, str], ...] = _setting(  # names and values
         "PHONEAGENT_TOOL_SECRETS",
@@ -155,9 +162,25 @@ class Settings:
     recording_format: Literal["wav", "flac", "opus"] = _setting(
         "PHONEAGENT_RECORDING_FORMAT",
         parsers.one_of("wav", "flac", "opus"),
-        "Form of the recordings, for agents with `recording: on`: `wav`, `flac` or `opus`.",
+        "Form of the recordings: `wav`, `flac` or `opus`.",
         "wav",
     )
+    recordings_url: str | None = _setting(
+        "PHONEAGENT_RECORDINGS_URL",
+        parsers.bucket,
+        "Where recordings go after their calls: `s3://bucket/prefix`, at Amazon or any store with its protocol.",
+        shown="they stay in `PHONEAGENT_DATA`",
+    )
+    aws_endpoint_url: str | None = _setting(
+        "AWS_ENDPOINT_URL", parsers.url, "Where that store is, if not at Amazon.", shown="Amazon"
+    )
+    aws_region: str | None = _setting(
+        "AWS_REGION", parsers.text, "The bucket's region.", shown="as for Amazon's own programs"
+    )
+    aws_access_key_id: str | None = _setting(
+        "AWS_ACCESS_KEY_ID", parsers.secret, "Key for the bucket.", shown="as for Amazon's own programs"
+    )
+    aws_secret_access_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", parsers.secret, "The key's secret.")
     log: Literal["human", "json"] | None = _setting(
         "PHONEAGENT_LOG",
         parsers.one_of("human", "json"),
@@ -178,6 +201,21 @@ class Settings:
         parsers.dollars,
         "US dollars that all calls of a day (UTC) may cost together.",
         shown="no limit",
+    )
+    # after the call
+    after_call_model: str | None = _setting(
+        "PHONEAGENT_AFTER_CALL_MODEL",
+        parsers.text,
+        "Language model for summaries and fields after the call, for agents with `after_call`.",
+    )
+    after_call_url: str | None = _setting(
+        "PHONEAGENT_AFTER_CALL_URL",
+        parsers.url,
+        "OpenAI-compatible server that has it.",
+        shown="`OPENAI_BASE_URL`, with its key",
+    )
+    after_call_api_key: str | None = _setting(
+        "PHONEAGENT_AFTER_CALL_API_KEY", parsers.secret, "That server's key, if it wants one."
     )
     # the embedded engine
     llm_url: str | None = _setting(
@@ -205,6 +243,10 @@ class Settings:
     tts_model: str | None = _setting("PHONEAGENT_TTS_MODEL", parsers.text, "Its model.")
     tts_voice: str | None = _setting("PHONEAGENT_TTS_VOICE", parsers.text, "Its voice.", shown="the agent's `voice`")
     tts_api_key: str | None = _setting("PHONEAGENT_TTS_API_KEY", parsers.secret, "Its key, if it wants one.")
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)  # of the fields that are set
+
+
+_FIELDS = tuple(f for f in fields(Settings) if "variable" in f.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +270,7 @@ def described() -> tuple[Setting, ...]:
             description=f.metadata["description"],
             secret=f.metadata["secret"],
         )
-        for f in fields(Settings)
+        for f in _FIELDS
     )
 
 
@@ -244,15 +286,18 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
     A variable that is already set wins over the file, which need not exist; an empty one counts as not set.
     Raises SettingsError with every problem at once.
     """
-    given = {**_read(dotenv), **(os.environ if environ is None else environ)}
+    environ = os.environ if environ is None else environ
+    given = {**_read(dotenv), **environ}
     values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
     problems: list[str] = []
-    for f in fields(Settings):
+    for f in _FIELDS:
         variable, value = f.metadata["variable"], given.get(f.metadata["variable"], "").strip()
         if not value:
             continue
         try:
             values[f.name] = f.metadata["parse"](value)
+            origins[f.name] = "environment" if variable in environ else ".env"
         except ValueError as error:
             hidden = f.metadata["secret"] or "@" in value  # an address may hold a password
             got = "" if hidden else f", got {value!r}"
@@ -262,11 +307,14 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
     values["tool_secrets"] = tuple((name, given.get(name, "")) for name in names)
     problems += _misspelt(given)
     if not problems:
-        problems = _contradictions(values)
+        problems = contradictions(values)
     if problems:
         raise SettingsError(problems)
-    values["engine"] = _engine(values)
-    return Settings(**values)
+    values["engine"] = engine_of(values)
+    if "after_call_model" in values and "after_call_url" not in values:
+        values["after_call_url"] = values.get("openai_base_url", OPENAI_BASE_URL)
+        values["after_call_api_key"] = values["openai_api_key"]
+    return Settings(**values, origins=origins)
 
 
 def _read(dotenv: Path | None) -> dict[str, str]:
@@ -283,7 +331,7 @@ def _read(dotenv: Path | None) -> dict[str, str]:
 
 def _misspelt(given: Mapping[str, str]) -> list[str]:
     """Variables of ours that nothing reads and that look like one that is read."""
-    known = [f.metadata["variable"] for f in fields(Settings)]
+    known = [f.metadata["variable"] for f in _FIELDS]
     return [
         f"{variable} is not a setting; did you mean {near}?"
         for variable in sorted(given)
@@ -296,50 +344,3 @@ def _near(variable: str, known: Sequence[str]) -> str | None:
     if (bare := variable.removeprefix(OURS)) in known:
         return bare
     return next(iter(difflib.get_close_matches(variable, known, n=1, cutoff=0.9)), None)
-
-
-def _engine(values: Mapping[str, Any]) -> str:
-    engine: str = values.get("engine", "auto")
-    if engine == "auto":
-        return "openai" if "openai_api_key" in values else "local"
-    return engine
-
-
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with values that are each fine."""
-
-    def missing(name: str) -> bool:
-        return name not in values
-
-    problems = []
-    engine = _engine(values)
-    elsewhere = values.get("openai_base_url", OPENAI_BASE_URL) != OPENAI_BASE_URL
-    if engine == "openai" and missing("openai_api_key") and not elsewhere:
-        problems.append("OPENAI_API_KEY must be set for PHONEAGENT_ENGINE=openai (or use local, which needs no key)")
-    if engine == "azure":
-        problems += [
-            f"{name.upper()} must be set for PHONEAGENT_ENGINE=azure"
-            for name in ("azure_openai_endpoint", "azure_openai_api_key")
-            if missing(name)
-        ]
-    host = urlsplit(values.get("public_url", "")).hostname
-    if missing("twilio_auth_token") and host not in (None, *parsers.LOOPBACK):
-        problems.append(
-            "TWILIO_AUTH_TOKEN must be set with PHONEAGENT_PUBLIC_URL: without it nothing from outside is served"
-        )
-    if missing("twilio_api_key") != missing("twilio_api_secret"):
-        problems.append("TWILIO_API_KEY and TWILIO_API_SECRET must be set together")
-    if not missing("twilio_api_key") and missing("twilio_account_sid"):
-        problems.append("TWILIO_ACCOUNT_SID must be set with TWILIO_API_KEY")
-    if missing("twilio_auth_token") and not missing("twilio_auth_token_next"):
-        problems.append("TWILIO_AUTH_TOKEN must be set with PHONEAGENT_TWILIO_AUTH_TOKEN_NEXT")
-    for part in ("llm", "stt", "tts"):
-        if missing(f"{part}_url"):
-            problems += [
-                f"{OURS}{part.upper()}_URL must be set with {OURS}{name.upper()}"
-                for name in (f"{part}_model", f"{part}_voice", f"{part}_api_key")
-                if not missing(name)
-            ]
-        elif missing(f"{part}_model"):
-            problems.append(f"{OURS}{part.upper()}_MODEL must name the model of {OURS}{part.upper()}_URL")
-    return problems

@@ -18,12 +18,20 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from phoneagent.core.redaction import Redactor
+
 REDACTED = "[redacted]"
 
 _call_id: ContextVar[str | None] = ContextVar("call_id", default=None)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every record has; all others came with `extra`."""
+
+_TALKATIVE = (
+    *("uvicorn", "httpx", "httpcore", "httpx2", "twilio", "websockets", "watchfiles", "asyncio", "alembic"),
+    *("aiosqlite", "sqlalchemy"),
+)
+"""Who logs addresses, frames, numbers, what goes into the database, and routine."""
 
 _SECRET_KEY = re.compile(
     r"authorization|password|secret|api_?key|cookie|signature|(^|_)token$"
@@ -37,10 +45,15 @@ _SECRET_SHAPE = re.compile(
     | \bwhsec_[A-Za-z0-9+/=_-]+               # webhook signing secrets
     | \bpa_[0-9a-f]{8}_[A-Za-z0-9_-]{16,}     # keys to our own API
     | \bBearer\s+[^\s'",]+
+    | (?<=://)[^\s/]+(?=@)                   # user and password in an address
     | (?:(?<![\w.+-])\+|%2B)[1-9][0-9]{6,14}\b  # E.164 numbers, also in a form's encoding
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+_ID = re.compile(r"(?:[A-Z]{2})?(?:[0-9a-f]{32}){1,2}")  # one in 800 has digits that could be a card's
+
+_REDACTOR = Redactor()
 
 
 @contextmanager
@@ -54,10 +67,11 @@ def call_context(call_id: str) -> Iterator[None]:
 
 
 def redact(value: Any) -> Any:
-    """The value, with all in it that looks like a key or a telephone number replaced."""
+    """The value, with all in it replaced that looks like a key or a telephone number, or is not to be kept of calls."""
     match value:
         case str():
-            return _SECRET_SHAPE.sub(REDACTED, value)
+            text = _SECRET_SHAPE.sub(REDACTED, value)
+            return text if _ID.fullmatch(text) else _REDACTOR.text(text)
         case dict():
             return {key: _field(str(key), item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -110,7 +124,7 @@ class JsonFormatter(_Formatter):
 
 
 class HumanFormatter(_Formatter):
-    """`12:03:04.567 INFO    message  call_id=CA… field=value`, a traceback below it."""
+    """`12:03:04.567 INFO    message  call_id=5f… field=value`, a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -144,8 +158,8 @@ def set_up(form: Literal["human", "json"] | None = None, level: str = "info", st
         logger.setLevel(logging.NOTSET)  # uvicorn.Config may have set one
         logger.propagate = name != "uvicorn.access"
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("uvicorn", "httpx", "httpcore", "httpx2", "twilio", "websockets", "watchfiles", "asyncio", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, frames, numbers and routine
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("mcp", "client"):  # both of the package mcp, whose errors quote what a server sent
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.captureWarnings(True)
