@@ -69,6 +69,23 @@ async def test_check_names_every_problem_and_fails(home):
     assert "did you mean" in output
 
 
+async def test_check_refuses_a_schema_that_is_none(home):
+    (home / "agents" / "bob.md").write_text("---\nafter_call:\n  extract: {day: {type: dat}}\n---\nYou are Bob.\n")
+    code, output, _ = await phoneagent(home, "check")
+    assert code == 1
+    assert "agents/bob.md:3:12: after_call.extract: properties.day" in output
+    assert "'dat' is not valid" in output
+
+
+async def test_check_warns_of_summaries_that_nobody_writes(home):
+    (home / "agents" / "bob.md").write_text("---\nafter_call: {summary: true}\n---\nYou are Bob.\n")
+    code, output, _ = await phoneagent(home, "check")
+    assert code == 0
+    assert "bob.md:2:13: warning: after_call: is skipped as long as PHONEAGENT_AFTER_CALL_MODEL is not set" in output
+    model = {"PHONEAGENT_AFTER_CALL_MODEL": "llama", "PHONEAGENT_AFTER_CALL_URL": "http://127.0.0.1:11434/v1"}
+    assert "warning" not in (await phoneagent(home, "check", **model))[1]
+
+
 async def test_schema_is_json(home):
     code, output, _ = await phoneagent(home, "schema")
     assert code == 0

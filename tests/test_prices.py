@@ -123,7 +123,7 @@ def test_an_own_file_replaces_whole_entries_and_leaves_the_others(tmp_path: Path
     ("text", "line", "reason"),
     [
         ("\n[models", None, "is not TOML: "),
-        ("\n[model.a]\n", 2, "model is not a table of prices; use [models.<name>], [transcription.<name>] or"),
+        ("\n[model.a]\n", 2, "model is not a table of prices; use one of [models.<name>], [transcription.<name>]"),
         ("models = 3\n", 1, "models is not a table of prices; use"),
         ("[models]\n\na = 1\n", 3, "models.a must be a table of prices"),
         (f"[models.a]\n{SOURCED}audio_inn = 1\n", 4, "models.a.audio_inn is not one of text_in, text_cached,"),

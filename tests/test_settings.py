@@ -93,14 +93,15 @@ def test_a_public_url_without_the_token_that_opens_it_is_refused() -> None:
 
 
 def test_no_secret_is_ever_shown() -> None:
-    secrets = {s.variable: f"geheim {s.name}" for s in settings.described() if s.secret}
+    secrets = {s.variable: f"geheim\t{s.name}" for s in settings.described() if s.secret}
     assert len(secrets) >= 6
     shown = problems(secrets | {"OPENAI_BASE_URL": "https://user:geheim@example.com"})
     assert len(shown) == len(secrets) + 1
     assert "geheim" not in "\n".join(shown)
-    good = {variable: value.replace(" ", "-") for variable, value in secrets.items()}
-    urls = {f"PHONEAGENT_{part}_URL": "http://127.0.0.1:1/v1" for part in ("LLM", "STT", "TTS")}
-    models = {f"PHONEAGENT_{part}_MODEL": "m" for part in ("LLM", "STT", "TTS")}
+    good = {variable: value.replace("\t", "-") for variable, value in secrets.items()}
+    servers = ("LLM", "STT", "TTS", "AFTER_CALL")
+    urls = {f"PHONEAGENT_{server}_URL": "http://127.0.0.1:1/v1" for server in servers}
+    models = {f"PHONEAGENT_{server}_MODEL": "m" for server in servers}
     assert "geheim" not in repr(load(good | urls | models, None))
 
 
@@ -140,3 +141,28 @@ def test_the_money_of_a_day_is_an_amount() -> None:
         assert problems({"PHONEAGENT_DAY_USD": text}) == [
             f"PHONEAGENT_DAY_USD must be an amount in US dollars above 0, such as 50 or 12.50, got {text!r}"
         ]
+
+
+def test_summaries_are_written_where_the_conversations_are_unless_it_is_said_where() -> None:
+    found = load({"OPENAI_API_KEY": "sk-test", "PHONEAGENT_AFTER_CALL_MODEL": "some-model"}, None)
+    assert (found.after_call_url, found.after_call_api_key) == (settings.OPENAI_BASE_URL, "sk-test")
+    elsewhere = {
+        "OPENAI_API_KEY": "sk-test",
+        "PHONEAGENT_AFTER_CALL_MODEL": "llama",
+        "PHONEAGENT_AFTER_CALL_URL": "http://127.0.0.1:11434/v1",
+    }
+    found = load(elsewhere, None)
+    assert (found.after_call_url, found.after_call_api_key) == ("http://127.0.0.1:11434/v1", None)
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        ({"AFTER_CALL_MODEL": "m"}, "PHONEAGENT_AFTER_CALL_URL must say where PHONEAGENT_AFTER_CALL_MODEL is"),
+        ({"AFTER_CALL_API_KEY": "k"}, "PHONEAGENT_AFTER_CALL_URL must be set with PHONEAGENT_AFTER_CALL_API_KEY"),
+        ({"AFTER_CALL_URL": "http://x/v1"}, "PHONEAGENT_AFTER_CALL_MODEL must name the model of"),
+    ],
+)
+def test_half_a_server_for_summaries_is_refused(environ: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        load({f"PHONEAGENT_{name}": value for name, value in environ.items()}, None)

@@ -2,13 +2,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from phoneagent import telemetry
 
-CALL = "CA" + "0123456789abcdef" * 2
+CALL = "0123456789abcdef" * 2
+CALL_SID = "CA" + CALL
 log = logging.getLogger("phoneagent.test")
 
 
@@ -57,6 +58,26 @@ def test_lines_within_a_call_carry_its_id(out: io.StringIO) -> None:
     assert "call_id" not in outside
 
 
+@pytest.mark.parametrize("form", ["json", "human"])
+def test_what_is_not_to_be_kept_of_calls_is_not_logged_either(form: Literal["human", "json"]) -> None:
+    out = io.StringIO()
+    telemetry.set_up(form, "info", out)
+    said = "4111 1111-1111 1111, DE89 3704 0044 0532 0130 00, ada@example.com"
+    try:
+        raise RuntimeError(said)
+    except RuntimeError:
+        log.exception("failed: %s", said, extra={"reason": said, "nested": {"list": [said]}})
+    assert out.getvalue().count("[card], [iban], [email]") == 4
+    assert "1111" not in out.getvalue()
+
+
+def test_ids_stay_whatever_digits_are_in_them(out: io.StringIO) -> None:
+    looks_like_a_card = "0c7630d45238759700769687429f1f88"
+    log.info("found", extra={"call_sid": f"CA{looks_like_a_card}", "sha256": looks_like_a_card * 2})
+    (line,) = lines(out)
+    assert (line["call_sid"], line["sha256"]) == (f"CA{looks_like_a_card}", looks_like_a_card * 2)
+
+
 @pytest.mark.parametrize(
     "secret",
     [
@@ -68,6 +89,7 @@ def test_lines_within_a_call_carry_its_id(out: io.StringIO) -> None:
         "pa_0123abcd_abcDEF-123_abcdefghijk",
         "+15550100199",
         "%2B15550100199",
+        "://ada:p@ssword@",
     ],
 )
 def test_what_looks_like_a_secret_or_a_number_is_never_written(out: io.StringIO, secret: str) -> None:
@@ -87,9 +109,9 @@ def test_what_is_called_a_secret_is_never_written(out: io.StringIO, key: str) ->
 
 
 def test_counts_ids_and_audio_sizes_stay_readable(out: io.StringIO) -> None:
-    log.info("call ended", extra={"audio": 0.5, "call_sid": CALL, "delta": "2+15550100", "frame": b"\xff" * 160})
+    log.info("call ended", extra={"audio": 0.5, "call_sid": CALL_SID, "delta": "2+15550100", "frame": b"\xff" * 160})
     (line,) = lines(out)
-    assert (line["audio"], line["call_sid"], line["delta"]) == (0.5, CALL, "2+15550100")
+    assert (line["audio"], line["call_sid"], line["delta"]) == (0.5, CALL_SID, "2+15550100")
     assert line["frame"] == "[160 bytes]"
 
 

@@ -24,6 +24,7 @@ def test_a_skip_is_a_failure_in_ci_only(tmp_path: Path, skipped: str, in_ci: boo
     (tmp_path / "test_skipped.py").write_text(skipped)
     (tmp_path / "test_other.py").write_text("def test_it(): pass\n")
     environ = {name: value for name, value in os.environ.items() if name != "CI"} | ({"CI": "true"} if in_ci else {})
+    environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take seconds to load
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
         env=environ,

@@ -65,7 +65,7 @@ async def test_the_tests_that_a_user_may_copy_pass(tmp_path: Path) -> None:
     (tmp_path / "agents" / "ada.md").write_text('---\nnumbers: ["+15550100"]\n---\nYou are Ada.\n')
     (tmp_path / "test_ada.py").write_text("\n".join(examples))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", "--strict-markers", "test_ada.py"),
+        *(sys.executable, "-m", "pytest", "--strict-markers", "-p", "no:schemathesis", "test_ada.py"),
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phoneagent.app import listen
+from phoneagent.port import listen
 from phoneagent.settings import SettingsError
 
 
