@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
@@ -19,19 +20,29 @@ from rich.table import Table
 
 from bench import load, servers
 from bench.load import Figures
+from bench.watchers import watching
 from phoneagent.simulate.load import percentile
 from phoneagent.simulate.talking_model import TalkingModel
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--calls", "levels", type=int, multiple=True, default=(1, 10, 50, 100, 200), show_default=True)
-@click.option("--server", "kinds", type=click.Choice(tuple(servers.KINDS)), multiple=True, default=tuple(servers.KINDS))
+@click.option("--server", "kinds", type=click.Choice(tuple(servers.KINDS)), multiple=True, default=servers.YARDSTICKS)
+@click.option("--records", is_flag=True, help="What records cost: ours with recordings, as it is, and without any.")
+@click.option("--watchers", default=0, help="What watchers cost: ours without, and with so many of them.")
 @click.option("--seconds", default=10.0, show_default=True, help="How long each level is measured.")
 @click.option("--repeat", default=1, show_default=True, help="How often; the servers take turns.")
 @click.option("--format", "audio_format", type=click.Choice(("pcmu", "pcm")), default="pcmu", help="Of our sessions.")
 @click.option("--tls", is_flag=True, help="Encrypt the model's leg, as with a real model. Needs the command `openssl`.")
 def main(
-    levels: Sequence[int], kinds: Sequence[str], seconds: float, repeat: int, audio_format: str, tls: bool
+    levels: Sequence[int],
+    kinds: Sequence[str],
+    seconds: float,
+    repeat: int,
+    audio_format: str,
+    tls: bool,
+    records: bool,
+    watchers: int,
 ) -> None:
     """Hold many calls at once through the service and through the yardsticks, and print what that costs.
 
@@ -45,8 +56,9 @@ def main(
         if tls:
             context, certificate = _self_signed(folder)
             settings["SSL_CERT_FILE"] = str(certificate)  # which OpenSSL's default context trusts
-        runs = [(calls, kind) for calls in levels for _ in range(repeat) for kind in kinds]
-        uvloop.run(_bench(runs, seconds, folder, settings, context))
+        measured = servers.WATCHED if watchers else servers.RECORDS if records else kinds
+        runs = [(calls, kind) for calls in levels for _ in range(repeat) for kind in measured]
+        uvloop.run(_bench(runs, seconds, folder, settings, context, watchers))
 
 
 async def _bench(
@@ -55,6 +67,7 @@ async def _bench(
     folder: Path,
     settings: dict[str, str],
     context: ssl.SSLContext | None,
+    watchers: int,
 ) -> None:
     console = Console(width=110)  # also into a file
     server_cpu = take_cpus()
@@ -65,6 +78,7 @@ async def _bench(
         async with (
             TalkingModel(load.TALK, ssl_context=context) as model,
             servers.started(kind, model.url, folder, server_cpu, settings) as server,
+            watching(server, folder, watchers) if kind == "watched" else nullcontext(),
         ):
             figures = await load.measure(server, model, calls, seconds)
         results.setdefault(calls, {}).setdefault(kind, []).append(figures)
@@ -103,6 +117,9 @@ def _table(calls: int, results: dict[str, list[Figures]]) -> Table:
     if (ours := results.get("ours")) is not None:
         ratios = (f"{_cpu_ms(ours) / _cpu_ms(runs):.2f}" for runs in results.values())
         table.add_row("CPU of ours in proportion", *ratios)
+    if (unkept := results.get("unkept")) is not None:
+        ratios = (f"{_cpu_ms(runs) / _cpu_ms(unkept):.2f}" for runs in results.values())
+        table.add_row("CPU in proportion to unkept", *ratios)
     return table
 
 

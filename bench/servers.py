@@ -19,11 +19,18 @@ AUTH_TOKEN = "12345"
 NUMBER = "+15550100"
 KINDS = {
     "ours": ["phoneagent", "serve"],
+    "recorded": ["phoneagent", "serve"],
+    "watched": ["phoneagent", "serve"],
+    "unkept": ["bench.unkept", "serve"],
     "plain": ["bench.plain", "{port}", "{model_url}"],
     "plain-uvloop": ["bench.plain", "{port}", "{model_url}", "uvloop"],
     "bare": ["bench.bare", "{port}", "{model_url}"],
 }
-"""What is measured, and what `python -m` starts it with."""
+"""What is measured, and what `python -m` starts it with: the service as it is, with its calls recorded, watched, and
+without any records; then what one could have instead."""
+YARDSTICKS = ("ours", "plain", "plain-uvloop", "bare")
+RECORDS = ("ours", "recorded", "unkept")
+WATCHED = ("ours", "watched")
 
 AGENT = f"""---
 numbers: ["{NUMBER}"]
@@ -63,7 +70,8 @@ async def started(
     port = _free_port()
     command = [part.format(port=port, model_url=model_url) for part in KINDS[kind]]
     (folder / "agents").mkdir(exist_ok=True)
-    (folder / "agents" / "ada.md").write_text(agent)
+    recording = "recording: on\n" if kind == "recorded" else ""
+    (folder / "agents" / "ada.md").write_text(agent.replace("---\n", f"---\n{recording}", 1))
     ours = {
         "PHONEAGENT_ENGINE": "openai",
         "PHONEAGENT_PORT": str(port),

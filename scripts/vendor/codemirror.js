@@ -1,0 +1,10 @@
+export { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion } from "@codemirror/autocomplete";
+export { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+export { yaml, yamlFrontmatter } from "@codemirror/lang-yaml";
+export { HighlightStyle, Language, LanguageSupport, bracketMatching, defineLanguageFacet, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+export { forceLinting, lintGutter, lintKeymap, linter, openLintPanel, setDiagnostics } from "@codemirror/lint";
+export { MergeView, unifiedMergeView } from "@codemirror/merge";
+export { Compartment, EditorState, StateEffect, StateField } from "@codemirror/state";
+export { EditorView, drawSelection, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+export { tags } from "@lezer/highlight";
+export { parser as markdownParser } from "@lezer/markdown";
