@@ -171,6 +171,7 @@ async def test_one_talks_to_what_is_not_saved_yet(
         await page.get_by_role("main").get_by_role("button", name="Call", exact=True).click()
         update = await (await model.session()).received("session.update")
         assert update["session"]["audio"]["output"]["voice"] == "sage"
+        await expect(page.get_by_role("main").get_by_text("Talking with ada")).to_be_visible()
         assert "marin" in read(file)
 
 
