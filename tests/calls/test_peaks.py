@@ -27,13 +27,20 @@ def each_second(levels: tuple[float, ...], step_s: float) -> list[float]:
     return [max(levels[start + 5 : start + steps - 5]) for start in range(0, len(levels), steps)]
 
 
-@pytest.mark.parametrize(("format", "coding"), [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "OPUS")])
-async def test_both_sides_are_as_loud_as_they_were(tmp_path, format, coding):
+@pytest.mark.parametrize(
+    ("format", "coding", "within"),
+    [
+        ("WAV", "PCM_16", 0.005),
+        ("FLAC", "PCM_16", 0.005),
+        ("OGG", "OPUS", 0.06),  # how far a tone overshoots is not the same on every processor
+    ],
+)
+async def test_both_sides_are_as_loud_as_they_were(tmp_path, format, coding, within):
     sha = keep(tmp_path, tones(CALLER, AGENT, format=format, coding=coding))
     peaks = await PeaksOf(Blobs(tmp_path)).recording("c1.wav", sha)
     assert peaks.step_s == LEAST_STEP_S
-    assert each_second(peaks.caller, peaks.step_s) == pytest.approx(CALLER, abs=0.03)
-    assert each_second(peaks.agent, peaks.step_s) == pytest.approx(AGENT, abs=0.03)
+    assert each_second(peaks.caller, peaks.step_s) == pytest.approx(CALLER, abs=within)
+    assert each_second(peaks.agent, peaks.step_s) == pytest.approx(AGENT, abs=within)
 
 
 async def test_a_long_one_has_no_more_steps_and_is_not_held_in_memory(tmp_path):
