@@ -41,8 +41,7 @@ from phoneagent.tools import WorkersError
 from phoneagent.twilio.addresses import Addresses
 from phoneagent.web.access.access import Access
 from phoneagent.web.access.tickets import Tickets
-from phoneagent.web.api import create_api
-from phoneagent.web.api.phone import Telephone
+from phoneagent.web.api import Backend, Telephone, create_api
 from phoneagent.web.app import create_app
 from phoneagent.web.console import create_console
 from phoneagent.web.console.call_list import call_list
@@ -161,18 +160,20 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         phones = BrowserPhones(switchboard, agents.directory, purse, lambda: datetime.now(UTC))
         telephone = Telephone(phones, tickets)
         api = create_api(
-            access,
-            store,
-            files,
-            delete,
-            dialer,
-            drain,
-            telephone,
-            agents.directory,
-            engine.name,
-            board,
-            settings.day_usd,
-            shown(settings),
+            Backend(
+                access,
+                store,
+                files,
+                delete,
+                dialer,
+                drain,
+                telephone,
+                agents.directory,
+                engine.name,
+                board,
+                settings.day_usd,
+                shown(settings),
+            )
         )
         console = create_console(
             access,

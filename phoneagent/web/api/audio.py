@@ -5,59 +5,52 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from fastapi import APIRouter, WebSocket
+from fastapi import WebSocket
 
-from phoneagent.calls.board import Board
 from phoneagent.calls.listening import ListeningFullError
 from phoneagent.web.access.origin import is_ours
-from phoneagent.web.access.principal import Principal
-from phoneagent.web.access.stays import Forbidden
-from phoneagent.web.access.tickets import LIFETIME_S, Holder, Tickets
-from phoneagent.web.api.deeds import Deeds
+from phoneagent.web.access.tickets import LIFETIME_S, Holder
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.errors import declared
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.guard import CallingForbidden, MayCall
 from phoneagent.web.api.lookup import CallId, unknown
 from phoneagent.web.api.models import AudioTicket
 from phoneagent.web.api.operator_socket import OperatorSocket
+from phoneagent.web.api.router import router
 from phoneagent.web.guard import RequestHead
 
 log = logging.getLogger(__name__)
 
 
-def audio(needs: Needs, board: Board, deeds: Deeds, tickets: Tickets, public_url: str) -> APIRouter:
-    """The routes. Pages of ours are at `public_url`, and wherever else they are asked for."""
-    routes = APIRouter(tags=["operating"])
-    may_call, for_longer = needs("call"), needs.longer("call")
+routes = router("operating")
 
-    @routes.post("/calls/{id}/audio", status_code=201, responses=declared(404))
-    async def get_audio_ticket(
-        id: CallId, principal: Principal = may_call, forbidden: Forbidden = for_longer
-    ) -> AudioTicket:
-        """A ticket for the WebSocket at `url`, where both sides are heard, and the call is taken over."""
-        if board.live_call(id) is None:
-            raise unknown()
-        ticket = tickets.issue(Holder(principal, id, forbidden))
-        return AudioTicket(url=f"/api/calls/{id}/audio?ticket={ticket}", ticket=ticket, expires_s=round(LIFETIME_S))
 
-    @routes.websocket("/calls/{id}/audio")
-    async def exchange_audio(websocket: WebSocket, id: str, ticket: str = "") -> None:
-        holder, headers = tickets.redeem(ticket), RequestHead.of(websocket.scope).headers
-        from_page = "origin" in headers or (holder is not None and holder.is_page)
-        if holder is None or holder.call != id or (from_page and not is_ours(headers, public_url)):
-            log.warning("a listener is refused: the ticket or the Origin is not valid", extra={"call_id": id[:64]})
-            await websocket.close()  # before accept, which makes it a 403
-            return
-        if (call := board.live_call(id)) is None:
-            await websocket.close()
-            return
-        await websocket.accept()
-        note = partial(deeds.note, holder.principal, call_id=call.details.call_id)
-        socket = OperatorSocket(websocket, call.operators, holder, note)
-        try:
-            with board.listen(id, socket):
-                call.operators.listens(holder.principal.name)
-                await socket.serve()
-        except ListeningFullError:
-            await socket.refuse("full")
+@routes.post("/calls/{id}/audio", status_code=201, responses=declared(404))
+async def get_audio_ticket(id: CallId, backend: Given, principal: MayCall, forbidden: CallingForbidden) -> AudioTicket:
+    """A ticket for the WebSocket at `url`, where both sides are heard, and the call is taken over."""
+    if backend.board.live_call(id) is None:
+        raise unknown()
+    ticket = backend.audio_tickets.issue(Holder(principal, id, forbidden))
+    return AudioTicket(url=f"/api/calls/{id}/audio?ticket={ticket}", ticket=ticket, expires_s=round(LIFETIME_S))
 
-    return routes
+
+@routes.websocket("/calls/{id}/audio")
+async def exchange_audio(websocket: WebSocket, backend: Given, id: str, ticket: str = "") -> None:
+    holder, headers = backend.audio_tickets.redeem(ticket), RequestHead.of(websocket.scope).headers
+    from_page = "origin" in headers or (holder is not None and holder.is_page)
+    if holder is None or holder.call != id or (from_page and not is_ours(headers, backend.access.public_url)):
+        log.warning("a listener is refused: the ticket or the Origin is not valid", extra={"call_id": id[:64]})
+        await websocket.close()  # before accept, which makes it a 403
+        return
+    if (call := backend.board.live_call(id)) is None:
+        await websocket.close()
+        return
+    await websocket.accept()
+    note = partial(backend.deeds.note, holder.principal, call_id=call.details.call_id)
+    socket = OperatorSocket(websocket, call.operators, holder, note)
+    try:
+        with backend.board.listen(id, socket):
+            call.operators.listens(holder.principal.name)
+            await socket.serve()
+    except ListeningFullError:
+        await socket.refuse("full")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from phoneagent.calls.outbound_request import DialRefusedError, Refusal
 from phoneagent.store import StoreError
 from phoneagent.store.blobs import BlobError
+from phoneagent.web.api.description import description
 
 log = logging.getLogger(__name__)
 
@@ -145,12 +145,7 @@ async def _methods(request: Request) -> list[str]:
     """What can be done at this path; Starlette names only what the first of its routes can."""
     paths = (await description(request.app))["paths"]
     itself = {"get": ...}  # the description, which leaves itself out
-    return sorted(map(str.upper, paths.get(f"/api{request.scope['route'].path}", itself)))
-
-
-async def description(api: FastAPI) -> dict[str, Any]:
-    """The OpenAPI of the API. Making it takes a while, the first time, in which calls go on."""
-    return await asyncio.to_thread(api.openapi)
+    return sorted(map(str.upper, paths.get(request.scope["route"].path, itself)))
 
 
 async def _not_understood(request: Request, error: RequestValidationError) -> JSONResponse:

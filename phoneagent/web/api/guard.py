@@ -6,7 +6,7 @@ That is asked before anything else is looked at.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,8 +18,9 @@ from phoneagent.store.keys import ApiKeys, KeyRefusedError
 from phoneagent.web.access.access import COOKIE, Access
 from phoneagent.web.access.origin import SAFE, is_foreign
 from phoneagent.web.access.principal import Principal
-from phoneagent.web.access.stays import Forbidden, Stays
+from phoneagent.web.access.stays import Forbidden
 from phoneagent.web.access.visitor import Visitor
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.errors import ApiError
 from phoneagent.web.guard import RequestHead
 
@@ -34,80 +35,88 @@ _SESSION = APIKeyCookie(
     description=f"Of the console. What changes something needs the header {CSRF_HEADER}, too, as the page says.",
     auto_error=False,
 )
-_Given = Annotated[HTTPAuthorizationCredentials | None, Depends(_KEY)]
+_Key = Annotated[HTTPAuthorizationCredentials | None, Depends(_KEY)]
 _Cookie = Annotated[str | None, Depends(_SESSION)]
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-def guard_by(keys: ApiKeys, access: Access) -> Needs:
-    """Let in whom these let in."""
-
-    async def known(request: Request, given: _Given, cookie: _Cookie) -> Principal:
-        if given is not None:
-            return await by_key(given.credentials.strip())
-        if cookie is not None:
-            return await by_session(request)
-        message = "the header Authorization: Bearer pa_… is missing: phoneagent keys create NAME"
-        raise ApiError(401, "no_key", message, _CHALLENGE)
-
-    async def by_key(text: str) -> Principal:
-        try:
-            key = await keys.check(text)
-        except KeyRefusedError as error:
-            if error.known:
-                raise ApiError(403, "key_refused", str(error)) from None
-            raise ApiError(401, "wrong_key", str(error), _CHALLENGE) from None
-        return Principal("key", key.id, key.name, key.scopes)
-
-    async def by_session(request: Request) -> Principal:
-        head = RequestHead.of(request.scope)
-        if (visitor := await access.visitor(head)) is None:
-            raise ApiError(401, "no_session", "you are no longer logged in: log in again", _CHALLENGE)
-        if is_foreign(head.headers, access.public_url):
-            raise ApiError(403, "csrf", "the request comes from a page of somebody else's")
-        token = head.headers.get(CSRF_HEADER.lower(), "")
-        if request.method not in SAFE and not hmac.compare_digest(token.encode(), visitor.csrf.encode()):
-            raise ApiError(403, "csrf", f"the header {CSRF_HEADER} must be as the console's page says: load it again")
-        request.state.visitor = visitor
-        return visitor.principal
-
-    return Needs(known, access.stays)
+async def _known(request: Request, backend: Given, key: _Key, cookie: _Cookie) -> Principal:
+    if key is not None:
+        return await _by_key(backend.store.keys, key.credentials.strip())
+    if cookie is not None:
+        return await _by_session(backend.access, request)
+    message = "the header Authorization: Bearer pa_… is missing: phoneagent keys create NAME"
+    raise ApiError(401, "no_key", message, _CHALLENGE)
 
 
-class Needs:
-    """What routes need: their dependencies, which raise ApiError and StoreError."""
+async def _by_key(keys: ApiKeys, text: str) -> Principal:
+    try:
+        key = await keys.check(text)
+    except KeyRefusedError as error:
+        if error.known:
+            raise ApiError(403, "key_refused", str(error)) from None
+        raise ApiError(401, "wrong_key", str(error), _CHALLENGE) from None
+    return Principal("key", key.id, key.name, key.scopes)
 
-    def __init__(self, known: Callable[..., Awaitable[Principal]], stays: Stays) -> None:
-        self._known = known
-        self._stays = stays
 
-    def __call__(self, scope: Scope) -> Any:
-        """Somebody with this scope: gives the Principal."""
-        known = Depends(self._known)
+async def _by_session(access: Access, request: Request) -> Principal:
+    head = RequestHead.of(request.scope)
+    if (visitor := await access.visitor(head)) is None:
+        raise ApiError(401, "no_session", "you are no longer logged in: log in again", _CHALLENGE)
+    if is_foreign(head.headers, access.public_url):
+        raise ApiError(403, "csrf", "the request comes from a page of somebody else's")
+    token = head.headers.get(CSRF_HEADER.lower(), "")
+    if request.method not in SAFE and not hmac.compare_digest(token.encode(), visitor.csrf.encode()):
+        raise ApiError(403, "csrf", f"the header {CSRF_HEADER} must be as the console's page says: load it again")
+    request.state.visitor = visitor
+    return visitor.principal
 
-        async def allowed(principal: Principal = known) -> Principal:
-            if principal.allows(scope):
-                return principal
-            if principal.kind == "key":
-                make = f"phoneagent keys create NAME --scope {scope}"
-                raise ApiError(403, "missing_scope", f"the API key lacks the scope {scope!r}: {make}")
-            raise ApiError(403, "missing_scope", f"your role lacks the scope {scope!r}: an admin may change it")
 
-        return Security(allowed, scopes=[scope])
+_Known = Annotated[Principal, Depends(_known)]
 
-    def longer(self, scope: Scope) -> Any:
-        """For what takes its time: gives `Forbidden`. Asks nothing at first."""
 
-        async def later(request: Request, given: _Given, cookie: _Cookie) -> Forbidden:
-            async def still_allowed() -> bool:
-                try:
-                    return bool((await self._known(request, given, cookie)).allows(scope))
-                except ApiError:
-                    return False
+def needs(scope: Scope) -> Any:
+    """The dependency of what is for somebody with this scope: gives the Principal. Raises ApiError and StoreError."""
 
-            return partial(self._stays.until_forbidden, still_allowed)
+    async def allowed(principal: _Known) -> Principal:
+        if principal.allows(scope):
+            return principal
+        if principal.kind == "key":
+            make = f"phoneagent keys create NAME --scope {scope}"
+            raise ApiError(403, "missing_scope", f"the API key lacks the scope {scope!r}: {make}")
+        raise ApiError(403, "missing_scope", f"your role lacks the scope {scope!r}: an admin may change it")
 
-        return Depends(later)
+    return Security(allowed, scopes=[scope])
+
+
+def needs_for_longer(scope: Scope) -> Any:
+    """The dependency of what takes its time, beside `needs`: gives `Forbidden`. Asks nothing at first."""
+
+    async def later(request: Request, backend: Given, key: _Key, cookie: _Cookie) -> Forbidden:
+        async def still_allowed() -> bool:
+            try:
+                return (await _known(request, backend, key, cookie)).allows(scope)
+            except ApiError:
+                return False
+
+        return partial(backend.access.stays.until_forbidden, still_allowed)
+
+    return Depends(later)
+
+
+async def _then_ask_again(backend: Given) -> AsyncIterator[None]:
+    yield
+    backend.access.stays.ask_again()
+
+
+MayRead = Annotated[Principal, needs("read")]
+MayCall = Annotated[Principal, needs("call")]
+MayAdminister = Annotated[Principal, needs("admin")]
+ReadingForbidden = Annotated[Forbidden, needs_for_longer("read")]
+CallingForbidden = Annotated[Forbidden, needs_for_longer("call")]
+
+CHANGES_RIGHTS = Depends(_then_ask_again)
+"""Of routes that change who may do what: whoever was let in for longer is looked at again."""
 
 
 def visitor_of(request: Request) -> Visitor | None:

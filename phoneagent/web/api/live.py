@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 
-from phoneagent.calls.board import Board
-from phoneagent.web.access.stays import Forbidden
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.guard import ReadingForbidden, needs
 from phoneagent.web.api.lookup import CallId, unknown
+from phoneagent.web.api.router import router
 from phoneagent.web.api.streams import EventStream
-from phoneagent.web.drain import Drain
 
 LastEventId = Annotated[
     str,
@@ -33,30 +32,29 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def live(needs: Needs, board: Board, drain: Drain) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["live"], dependencies=[needs("read")])
-    for_longer = needs.longer("read")
+routes = router("live", needs("read"))
 
-    @routes.get("/live", response_class=Response, responses=_EVENTS | declared(503))
-    async def watch_calls(last_event_id: LastEventId = "", forbidden: Forbidden = for_longer) -> Response:
-        """Watch all calls in progress, and the service."""
-        if board.full:
-            raise _too_many()
-        return EventStream(board.overview(last_event_id), drain, forbidden)
 
-    @routes.get("/calls/{id}/live", response_class=Response, responses=_EVENTS | declared(404, 503))
-    async def watch_call(id: CallId, last_event_id: LastEventId = "", forbidden: Forbidden = for_longer) -> Response:
-        """Watch a call in progress: what is said, as it is heard, and all that happens, until it is over."""
-        if board.full:
-            raise _too_many()
-        if not board.has(id):
-            raise unknown()
-        if board.seen(id, last_event_id):
-            return Response(status_code=204)
-        return EventStream(board.close_up(id, last_event_id), drain, forbidden)
+@routes.get("/live", response_class=Response, responses=_EVENTS | declared(503))
+async def watch_calls(backend: Given, forbidden: ReadingForbidden, last_event_id: LastEventId = "") -> Response:
+    """Watch all calls in progress, and the service."""
+    if backend.board.full:
+        raise _too_many()
+    return EventStream(backend.board.overview(last_event_id), backend.drain, forbidden)
 
-    return routes
+
+@routes.get("/calls/{id}/live", response_class=Response, responses=_EVENTS | declared(404, 503))
+async def watch_call(
+    id: CallId, backend: Given, forbidden: ReadingForbidden, last_event_id: LastEventId = ""
+) -> Response:
+    """Watch a call in progress: what is said, as it is heard, and all that happens, until it is over."""
+    if backend.board.full:
+        raise _too_many()
+    if not backend.board.has(id):
+        raise unknown()
+    if backend.board.seen(id, last_event_id):
+        return Response(status_code=204)
+    return EventStream(backend.board.close_up(id, last_event_id), backend.drain, forbidden)
 
 
 def _too_many() -> ApiError:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from phoneagent.calls.browser import BrowserCall, BrowserRefusedError, Why
+from phoneagent.calls.browser import BrowserRefusedError, Why
 from phoneagent.web.access.principal import Principal
-from phoneagent.web.access.stays import Forbidden
-from phoneagent.web.access.tickets import Holder, Tickets
+from phoneagent.web.access.tickets import Holder
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.bodies import body, read
-from phoneagent.web.api.deeds import Deeds
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.guard import CallingForbidden, MayCall
 from phoneagent.web.api.lookup import CallId
 from phoneagent.web.api.models import CLEAN, Name
-from phoneagent.web.drain import Drain
+from phoneagent.web.api.router import router
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +30,6 @@ _STATUS: dict[Why, int] = {
     "too_many": 429,
     "over_limit": 429,
 }
-
-
-class Phones(Protocol):
-    """What places the calls: `calls.browser.BrowserPhones`."""
-
-    async def dial(self, owner: str, name: str, agent_name: str, source: str | None = None) -> BrowserCall:
-        """Have an agent answer a call of `name`. Raises BrowserRefusedError."""
-
-    def write(self, owner: str, call_id: str, text: str) -> bool:
-        """Have the caller write something. Returns whether it is such a call of theirs, and goes on."""
-
-    async def hang_up_when(self, forbidden: Forbidden, call_id: str) -> None:
-        """End a call once its caller may no longer call; wait for that, or its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Telephone:
-    """What a browser telephones with: `phones` place its calls, `tickets` open their media streams."""
-
-    phones: Phones
-    tickets: Tickets
 
 
 class WantedBrowserCall(BaseModel):
@@ -85,58 +62,53 @@ class WrittenText(BaseModel):
     text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=CLEAN, strip_whitespace=True)]
 
 
-def telephoning(needs: Needs, telephone: Telephone, drain: Drain, deeds: Deeds) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["phone"])
-    may_call, for_longer = needs("call"), needs.longer("call")
-    attending: set[asyncio.Task[None]] = set()
+routes = router("phone")
 
-    @routes.post(
-        "/phone", status_code=201, responses=declared(400, 408, 413, 429), openapi_extra=body(WantedBrowserCall)
+
+@routes.post("/phone", status_code=201, responses=declared(400, 408, 413, 429), openapi_extra=body(WantedBrowserCall))
+async def call_from_browser(
+    request: Request, backend: Given, who: MayCall, forbidden: CallingForbidden
+) -> PlacedBrowserCall:
+    """Call an agent from a browser, which then is a client of /media-stream as Twilio is."""
+    wanted = await read(request, WantedBrowserCall, at_most=4 * LONGEST_SOURCE)
+    if wanted.source is not None and not who.allows("admin"):  # it may run programs, and send secrets anywhere
+        message = "who tries a text that is not saved needs the scope 'admin', as who saves it does"
+        raise ApiError(403, "missing_scope", message)
+    if backend.drain.begun:
+        raise ApiError(503, "draining", "the service is coming to its end: try again in a moment")
+    telephone = backend.telephone
+    try:
+        call = await telephone.phones.dial(_owner(who), who.name, wanted.agent, wanted.source)
+    except BrowserRefusedError as error:
+        told = "; ".join([str(error), *map(str, error.problems)])
+        raise ApiError(_STATUS[error.why], error.why, told) from None
+    telephone.attending.add(task := asyncio.create_task(telephone.phones.hang_up_when(forbidden, call.call_id)))
+    task.add_done_callback(telephone.attending.discard)
+    unsaved = None if wanted.source is None else True
+    await backend.deeds.note(who, "call.place", call.call_id, agent=wanted.agent, where="browser", unsaved=unsaved)
+    ticket = telephone.tickets.issue(Holder(who, call.call_sid))
+    log.info("a call from a browser", extra={"call_id": call.call_id, "agent": wanted.agent})
+    return PlacedBrowserCall(
+        call_id=call.call_id,
+        call_sid=call.call_sid,
+        stream_sid=call.stream_sid,
+        token=call.token,
+        url=f"/media-stream?ticket={ticket}",
     )
-    async def call_from_browser(
-        request: Request, who: Principal = may_call, forbidden: Forbidden = for_longer
-    ) -> PlacedBrowserCall:
-        """Call an agent from a browser, which then is a client of /media-stream as Twilio is."""
-        wanted = await read(request, WantedBrowserCall, at_most=4 * LONGEST_SOURCE)
-        if wanted.source is not None and not who.allows("admin"):  # it may run programs, and send secrets anywhere
-            message = "who tries a text that is not saved needs the scope 'admin', as who saves it does"
-            raise ApiError(403, "missing_scope", message)
-        if drain.begun:
-            raise ApiError(503, "draining", "the service is coming to its end: try again in a moment")
-        try:
-            call = await telephone.phones.dial(_owner(who), who.name, wanted.agent, wanted.source)
-        except BrowserRefusedError as error:
-            told = "; ".join([str(error), *map(str, error.problems)])
-            raise ApiError(_STATUS[error.why], error.why, told) from None
-        attending.add(task := asyncio.create_task(telephone.phones.hang_up_when(forbidden, call.call_id)))
-        task.add_done_callback(attending.discard)
-        unsaved = None if wanted.source is None else True
-        await deeds.note(who, "call.place", call.call_id, agent=wanted.agent, where="browser", unsaved=unsaved)
-        ticket = telephone.tickets.issue(Holder(who, call.call_sid))
-        log.info("a call from a browser", extra={"call_id": call.call_id, "agent": wanted.agent})
-        return PlacedBrowserCall(
-            call_id=call.call_id,
-            call_sid=call.call_sid,
-            stream_sid=call.stream_sid,
-            token=call.token,
-            url=f"/media-stream?ticket={ticket}",
-        )
 
-    @routes.post(
-        "/calls/{id}/text",
-        status_code=204,
-        response_class=Response,
-        responses=declared(400, 404, 408, 413),
-        openapi_extra=body(WrittenText),
-    )
-    async def write_in_call(id: CallId, request: Request, who: Principal = may_call) -> None:
-        """Say something in writing, in a call from a browser that is one's own and goes on."""
-        text = (await read(request, WrittenText)).text
-        if not telephone.phones.write(_owner(who), id, text):
-            raise ApiError(404, "unknown_call", "there is no such call from a browser of yours that goes on")
 
-    return routes
+@routes.post(
+    "/calls/{id}/text",
+    status_code=204,
+    response_class=Response,
+    responses=declared(400, 404, 408, 413),
+    openapi_extra=body(WrittenText),
+)
+async def write_in_call(id: CallId, request: Request, backend: Given, who: MayCall) -> None:
+    """Say something in writing, in a call from a browser that is one's own and goes on."""
+    text = (await read(request, WrittenText)).text
+    if not backend.telephone.phones.write(_owner(who), id, text):
+        raise ApiError(404, "unknown_call", "there is no such call from a browser of yours that goes on")
 
 
 def _owner(who: Principal) -> str:

@@ -6,22 +6,24 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from phoneagent.calls.peaks import PeaksOf
 from phoneagent.core.records import RecordingKept
-from phoneagent.store.blobs import BlobError, Blobs, NoBlobError
+from phoneagent.store.blobs import BlobError, NoBlobError
 from phoneagent.store.calls import CallDetail
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs
-from phoneagent.web.api.lookup import CallId, Lookup
+from phoneagent.web.api.guard import needs
+from phoneagent.web.api.lookup import CallId
 from phoneagent.web.api.models import Peaks
+from phoneagent.web.api.router import router
 
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg"}
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _AUDIO = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()}}
 
+routes = router("calls", needs("read"))
 
 Wanted = Annotated[
     str | None,
@@ -29,60 +31,55 @@ Wanted = Annotated[
 ]
 
 
-def recordings(needs: Needs, lookup: Lookup, files: Blobs) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["calls"], dependencies=[needs("read")])
-    peaks_of = PeaksOf(files)
+@routes.get(
+    "/calls/{id}/recording",
+    response_class=Response,
+    responses=declared(404, 416)
+    | {
+        200: {"description": "All of it.", **_AUDIO},
+        206: {"description": "The bytes that were asked for.", **_AUDIO},
+        304: {"description": "It is the one that the client has."},
+    },
+)
+async def get_recording(
+    id: CallId,
+    backend: Given,
+    name: Wanted = None,
+    wanted: Annotated[str, Header(alias="Range", description="Such as bytes=0-65535.")] = "",
+    if_range: Annotated[str, Header(include_in_schema=False)] = "",
+    if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Any:
+    """The recording of a call: the caller left, the agent right. Its `ETag` is its SHA-256."""
+    kept = _recording(await backend.lookup.detail(id), name)
+    etag = f'"{kept.sha256}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if etag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    part = _part(wanted, kept.size) if if_range in ("", etag) else None
+    start, stop = part or (0, kept.size)
+    try:
+        blob = await backend.files.read(kept.name, start, stop)
+    except NoBlobError:
+        raise _not_there() from None
+    if blob.size != kept.size:
+        raise BlobError(f"{kept.name} is not what was recorded: it has {blob.size} bytes, not {kept.size}")
+    headers["Content-Length"] = str(stop - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{kept.size}"
+    path = PurePosixPath(kept.name)
+    headers["Content-Disposition"] = f'inline; filename="{path.name}"'
+    return StreamingResponse(blob.chunks, 200 if part is None else 206, headers, _TYPES[path.suffix])
 
-    @routes.get(
-        "/calls/{id}/recording",
-        response_class=Response,
-        responses=declared(404, 416)
-        | {
-            200: {"description": "All of it.", **_AUDIO},
-            206: {"description": "The bytes that were asked for.", **_AUDIO},
-            304: {"description": "It is the one that the client has."},
-        },
-    )
-    async def get_recording(
-        id: CallId,
-        name: Wanted = None,
-        wanted: Annotated[str, Header(alias="Range", description="Such as bytes=0-65535.")] = "",
-        if_range: Annotated[str, Header(include_in_schema=False)] = "",
-        if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
-    ) -> Any:
-        """The recording of a call: the caller left, the agent right. Its `ETag` is its SHA-256."""
-        kept = _recording(await lookup.detail(id), name)
-        etag = f'"{kept.sha256}"'
-        headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
-        if etag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        part = _part(wanted, kept.size) if if_range in ("", etag) else None
-        start, stop = part or (0, kept.size)
-        try:
-            blob = await files.read(kept.name, start, stop)
-        except NoBlobError:
-            raise _not_there() from None
-        if blob.size != kept.size:
-            raise BlobError(f"{kept.name} is not what was recorded: it has {blob.size} bytes, not {kept.size}")
-        headers["Content-Length"] = str(stop - start)
-        if part is not None:
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{kept.size}"
-        path = PurePosixPath(kept.name)
-        headers["Content-Disposition"] = f'inline; filename="{path.name}"'
-        return StreamingResponse(blob.chunks, 200 if part is None else 206, headers, _TYPES[path.suffix])
 
-    @routes.get("/calls/{id}/recording/peaks", responses=declared(404))
-    async def get_peaks(id: CallId, name: Wanted = None) -> Peaks:
-        """How loud both sides of a recording are, for drawing it."""
-        kept = _recording(await lookup.detail(id), name)
-        try:
-            found = await peaks_of.recording(kept.name, kept.sha256)
-        except NoBlobError:
-            raise _not_there() from None
-        return Peaks(at_s=kept.at_s, step_s=found.step_s, caller=found.caller, agent=found.agent)
-
-    return routes
+@routes.get("/calls/{id}/recording/peaks", responses=declared(404))
+async def get_peaks(id: CallId, backend: Given, name: Wanted = None) -> Peaks:
+    """How loud both sides of a recording are, for drawing it."""
+    kept = _recording(await backend.lookup.detail(id), name)
+    try:
+        found = await backend.peaks_of.recording(kept.name, kept.sha256)
+    except NoBlobError:
+        raise _not_there() from None
+    return Peaks(at_s=kept.at_s, step_s=found.step_s, caller=found.caller, agent=found.agent)
 
 
 def _recording(call: CallDetail, name: str | None) -> RecordingKept:

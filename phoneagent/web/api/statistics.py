@@ -8,18 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from phoneagent.core.figures import Figures
 from phoneagent.core.histogram import Histogram
 from phoneagent.records.spreadsheet import csv_line
-from phoneagent.store.statistics import Report, Statistics
-from phoneagent.web.api.guard import Needs
+from phoneagent.store.statistics import Report
+from phoneagent.web.api.backend import Backend, Given
+from phoneagent.web.api.guard import needs
 from phoneagent.web.api.models import Name, Usd
+from phoneagent.web.api.router import router
 
-DayLimit = Callable[[str | None, str | None], Decimal | None]
-"""What the calls of a day may cost: all, or those of an agent, a number. `calls.spending.day_limit`."""
+routes = router("statistics", needs("read"))
 
 Chart = Literal["calls", "minutes", "cost", "outcomes", "latency", "first_word", "interruptions", "tools"]
 
@@ -132,43 +133,41 @@ class CallStatistics(BaseModel):
     ]
 
 
-def statistics(needs: Needs, sums: Statistics, day_limit: DayLimit) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["statistics"], dependencies=[needs("read")])
+async def _report(query: StatisticsQuery, backend: Backend, *, complete: bool) -> Report:
+    since, before = query.days
+    last = before - timedelta(days=1)
+    return await backend.store.statistics.report(since, last, agent=query.agent, number=query.number, complete=complete)
 
-    async def report(query: StatisticsQuery, *, complete: bool) -> Report:
-        since, before = query.days
-        last = before - timedelta(days=1)
-        return await sums.report(since, last, agent=query.agent, number=query.number, complete=complete)
 
-    @routes.get("/statistics")
-    async def get_statistics(query: Annotated[StatisticsQuery, Query()]) -> CallStatistics:
-        """What calls come to: by day, agent and number of ours, with percentiles of latencies."""
-        found = await report(query, complete=False)
-        return CallStatistics(
-            since=query.days[0],
-            before=query.days[1],
-            day_usd=day_limit(query.agent, query.number),
-            stale_days=found.stale,
-            total=CallFigures(**_shown(found.total)),
-            days=[DayFigures(day=day, **_shown(one)) for day, one in found.days.items()],
-            agents=[AgentFigures(agent=agent, **_shown(one)) for agent, one in found.agents.items()],
-            numbers=[NumberFigures(number=number, **_shown(one)) for number, one in found.numbers.items()],
-        )
-
-    @routes.get(
-        "/statistics/{chart}.csv",
-        response_class=Response,
-        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+@routes.get("/statistics")
+async def get_statistics(query: Annotated[StatisticsQuery, Query()], backend: Given) -> CallStatistics:
+    """What calls come to: by day, agent and number of ours, with percentiles of latencies."""
+    found = await _report(query, backend, complete=False)
+    return CallStatistics(
+        since=query.days[0],
+        before=query.days[1],
+        day_usd=backend.day_limit(query.agent, query.number),
+        stale_days=found.stale,
+        total=CallFigures(**_shown(found.total)),
+        days=[DayFigures(day=day, **_shown(one)) for day, one in found.days.items()],
+        agents=[AgentFigures(agent=agent, **_shown(one)) for agent, one in found.agents.items()],
+        numbers=[NumberFigures(number=number, **_shown(one)) for number, one in found.numbers.items()],
     )
-    async def get_statistics_for_a_spreadsheet(chart: Chart, query: Annotated[StatisticsQuery, Query()]) -> Response:
-        """What one of the console's charts shows, as a table: a line for each day."""
-        found = await report(query, complete=True)  # a table has no place to say that something is missing
-        lines = _TABLES[chart](found.days, day_limit(query.agent, query.number))
-        headers = {"Content-Disposition": f'attachment; filename="{chart}.csv"'}
-        return Response("".join(map(csv_line, lines)), headers=headers, media_type="text/csv")
 
-    return routes
+
+@routes.get(
+    "/statistics/{chart}.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def get_statistics_for_a_spreadsheet(
+    chart: Chart, query: Annotated[StatisticsQuery, Query()], backend: Given
+) -> Response:
+    """What one of the console's charts shows, as a table: a line for each day."""
+    found = await _report(query, backend, complete=True)  # a table has no place to say that something is missing
+    lines = _TABLES[chart](found.days, backend.day_limit(query.agent, query.number))
+    headers = {"Content-Disposition": f'attachment; filename="{chart}.csv"'}
+    return Response("".join(map(csv_line, lines)), headers=headers, media_type="text/csv")
 
 
 def _shown(one: Figures) -> dict[str, Any]:

@@ -22,8 +22,7 @@ from phoneagent.records.files import Files
 from phoneagent.store.blobs import Blobs
 from phoneagent.web.access.access import Access
 from phoneagent.web.access.tickets import Tickets
-from phoneagent.web.api import create_api
-from phoneagent.web.api.phone import Telephone
+from phoneagent.web.api import Backend, Telephone, create_api
 from phoneagent.web.app import create_app
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
@@ -104,17 +103,19 @@ async def desk(folder: Path, *tokens: str, account: bool = True, peer: str = "12
         files = Blobs(recordings)
         access = Access(store.users, store.sessions, store.passwords, store.audit, PUBLIC_URL)
         api = create_api(
-            access,
-            store,
-            files,
-            partial(delete_calls, store, Files(store.erasure, folder, files)),
-            at_work.dialer if account else None,
-            drain,
-            Telephone(phones := Phones(), tickets := Tickets()),
-            at_work.agents,
-            "scripted",
-            board(),
-            Decimal(20),
+            Backend(
+                access,
+                store,
+                files,
+                partial(delete_calls, store, Files(store.erasure, folder, files)),
+                at_work.dialer if account else None,
+                drain,
+                Telephone(phones := Phones(), tickets := Tickets()),
+                at_work.agents,
+                "scripted",
+                board(),
+                Decimal(20),
+            )
         )
         app = create_app(Switchboard(), PUBLIC_URL, guard_for(PUBLIC_URL, tokens), drain, site=api)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=False)

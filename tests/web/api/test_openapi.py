@@ -18,9 +18,8 @@ from phoneagent.store import Store
 from phoneagent.store.blobs import Blobs
 from phoneagent.web.access.access import COOKIE, Access, csrf_of
 from phoneagent.web.access.tickets import Tickets
-from phoneagent.web.api import create_api
+from phoneagent.web.api import Backend, Telephone, create_api
 from phoneagent.web.api.guard import CSRF_HEADER
-from phoneagent.web.api.phone import Telephone
 from phoneagent.web.drain import Drain
 from tests.calls.outbound import office
 from tests.calls.tones import tones
@@ -104,17 +103,19 @@ async def archive(folder: Path) -> AsyncIterator[tuple[Service, Store]]:
         delete = partial(delete_calls, store, Files(store.erasure, folder, files))
         access = Access(store.users, store.sessions, store.passwords, store.audit, PUBLIC_URL)
         api = create_api(
-            access,
-            store,
-            files,
-            delete,
-            at_work.dialer,
-            Drain(),
-            Telephone(Phones(), Tickets()),
-            at_work.agents,
-            "scripted",
-            board(),
-            None,
+            Backend(
+                access,
+                store,
+                files,
+                delete,
+                at_work.dialer,
+                Drain(),
+                Telephone(Phones(), Tickets()),
+                at_work.agents,
+                "scripted",
+                board(),
+                None,
+            )
         )
         async with serving(api=api) as service:
             yield service, store

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from phoneagent.core.scopes import SCOPES, Scope
-from phoneagent.store.audit import Audit
 from phoneagent.store.passwords import LONGEST
-from phoneagent.store.sessions import Sessions
-from phoneagent.store.users import User, UserRefusedError, Users
-from phoneagent.web.access.access import Access, CrowdedError
-from phoneagent.web.access.principal import Principal
+from phoneagent.store.users import User, UserRefusedError
+from phoneagent.web.access.access import CrowdedError
 from phoneagent.web.access.visitor import Visitor
 from phoneagent.web.api.admin.users import Password, refused
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.bodies import body, read
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs, visitor_of
+from phoneagent.web.api.guard import CHANGES_RIGHTS, MayRead, needs, visitor_of
+from phoneagent.web.api.router import router
+
+routes = router("account", CHANGES_RIGHTS)  # for everybody who may do anything
 
 
 class Account(BaseModel):
@@ -51,56 +52,52 @@ class Ended(BaseModel):
     count: int
 
 
-def account(needs: Needs, access: Access, users: Users, sessions: Sessions, audit: Audit) -> APIRouter:
-    """The routes. They are for everybody who may do anything."""
-    routes = APIRouter(tags=["account"])
-    somebody = needs("read")
+@routes.get("/account")
+async def get_account(principal: MayRead) -> Account:
+    """Who asks, and what they may do."""
+    scopes = [scope for scope in SCOPES if principal.allows(scope)]
+    return Account(kind=principal.kind, name=principal.name, scopes=scopes)
 
-    @routes.get("/account")
-    async def get_account(principal: Principal = somebody) -> Account:
-        """Who asks, and what they may do."""
-        scopes = [scope for scope in SCOPES if principal.allows(scope)]
-        return Account(kind=principal.kind, name=principal.name, scopes=scopes)
 
-    @routes.put(
-        "/account/password",
-        status_code=204,
-        responses=declared(400, 408, 409, 413, 429),
-        openapi_extra=body(WantedOwnPassword),
-        dependencies=[somebody],
+@routes.put(
+    "/account/password",
+    status_code=204,
+    responses=declared(400, 408, 409, 413, 429),
+    openapi_extra=body(WantedOwnPassword),
+    dependencies=[needs("read")],
+)
+async def change_password(request: Request, backend: Given) -> None:
+    """Change one's own password. It ends one's other sessions."""
+    visitor, user = user_of(request)
+    wanted = await read(request, WantedOwnPassword)
+    access = backend.access
+    peer = request.client.host if request.client else None
+    here = visitor.session.hash  # counted by itself: who guesses elsewhere is in nobody's way
+    if (wait_s := await access.throttle.attempt(user.name, peer, here)) is not None:
+        raise ApiError(429, "too_many", f"too many attempts: try again in {wait_s} s", {"Retry-After": str(wait_s)})
+    try:
+        right = await access.knows(user.name, wanted.old, peer)
+    except CrowdedError:
+        raise ApiError(429, "too_many", "too many attempts at this moment: try again", {"Retry-After": "5"}) from None
+    if not right:
+        raise ApiError(409, "wrong_password", "the old password is wrong")
+    access.throttle.succeeded(user.name, peer, here)
+    try:
+        await backend.store.users.set_password(user.id, wanted.password, keep=visitor.session.hash)
+    except UserRefusedError as error:
+        raise refused(error) from None
+    await backend.store.audit.note(user.name, "user", "account.password")
+
+
+@routes.delete("/account/sessions", responses=declared(409), dependencies=[needs("read")])
+async def end_sessions(request: Request, backend: Given) -> Ended:
+    """Log out everywhere else."""
+    visitor = session_of(request)
+    count = await backend.store.sessions.end_others(visitor.session)
+    await backend.store.audit.note(
+        visitor.principal.name, visitor.principal.kind, "account.sessions", data={"count": count}
     )
-    async def change_password(request: Request) -> None:
-        """Change one's own password. It ends one's other sessions."""
-        visitor, user = user_of(request)
-        wanted = await read(request, WantedOwnPassword)
-        peer = request.client.host if request.client else None
-        here = visitor.session.hash  # counted by itself: who guesses elsewhere is in nobody's way
-        if (wait_s := await access.throttle.attempt(user.name, peer, here)) is not None:
-            raise ApiError(429, "too_many", f"too many attempts: try again in {wait_s} s", {"Retry-After": str(wait_s)})
-        try:
-            right = await access.knows(user.name, wanted.old, peer)
-        except CrowdedError:
-            raise ApiError(
-                429, "too_many", "too many attempts at this moment: try again", {"Retry-After": "5"}
-            ) from None
-        if not right:
-            raise ApiError(409, "wrong_password", "the old password is wrong")
-        access.throttle.succeeded(user.name, peer, here)
-        try:
-            await users.set_password(user.id, wanted.password, keep=visitor.session.hash)
-        except UserRefusedError as error:
-            raise refused(error) from None
-        await audit.note(user.name, "user", "account.password")
-
-    @routes.delete("/account/sessions", responses=declared(409), dependencies=[somebody])
-    async def end_sessions(request: Request) -> Ended:
-        """Log out everywhere else."""
-        visitor = session_of(request)
-        count = await sessions.end_others(visitor.session)
-        await audit.note(visitor.principal.name, visitor.principal.kind, "account.sessions", data={"count": count})
-        return Ended(count=count)
-
-    return routes
+    return Ended(count=count)
 
 
 def session_of(request: Request) -> Visitor:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from phoneagent.store.audit import Audit, DeedCursor, DeedFilter
-from phoneagent.web.api.guard import Needs
+from phoneagent.store.audit import DeedCursor, DeedFilter
+from phoneagent.web.api.backend import Given
+from phoneagent.web.api.guard import needs
 from phoneagent.web.api.models import Name
 from phoneagent.web.api.queries import CURSOR, from_microseconds, to_microseconds
+from phoneagent.web.api.router import router
+
+routes = router("audit", needs("admin"))
 
 
 class Deed(BaseModel):
@@ -53,21 +57,15 @@ class AuditQuery(BaseModel):
     ] = None
 
 
-def audit_log(needs: Needs, audit: Audit) -> APIRouter:
-    """The route."""
-    routes = APIRouter(tags=["audit"], dependencies=[needs("admin")])
-
-    @routes.get("/audit")
-    async def list_deeds(query: Annotated[AuditQuery, Query()]) -> DeedList:
-        """Who has done what, by the console, this API and the command line. It is kept for 400 days."""
-        wanted = DeedFilter(query.actor, query.action, query.call)
-        after = None if query.cursor is None else read_cursor(query.cursor)
-        page = await audit.page(wanted, after=after, limit=query.limit)
-        following = None if page.following is None else write_cursor(page.following)
-        deeds = [Deed.model_validate(deed, from_attributes=True) for deed in page.deeds]
-        return DeedList(deeds=deeds, next=following)
-
-    return routes
+@routes.get("/audit")
+async def list_deeds(query: Annotated[AuditQuery, Query()], backend: Given) -> DeedList:
+    """Who has done what, by the console, this API and the command line. It is kept for 400 days."""
+    wanted = DeedFilter(query.actor, query.action, query.call)
+    after = None if query.cursor is None else read_cursor(query.cursor)
+    page = await backend.store.audit.page(wanted, after=after, limit=query.limit)
+    following = None if page.following is None else write_cursor(page.following)
+    deeds = [Deed.model_validate(deed, from_attributes=True) for deed in page.deeds]
+    return DeedList(deeds=deeds, next=following)
 
 
 def write_cursor(cursor: DeedCursor) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from phoneagent.core.scopes import SCOPES, Scope
-from phoneagent.store.audit import Audit
-from phoneagent.store.keys import ApiKey, ApiKeys
-from phoneagent.web.access.principal import Principal
+from phoneagent.store.keys import ApiKey
+from phoneagent.web.api.backend import Given
 from phoneagent.web.api.bodies import body, read
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.guard import CHANGES_RIGHTS, MayAdminister, needs
 from phoneagent.web.api.models import CLEAN
+from phoneagent.web.api.router import router
+
+routes = router("keys", CHANGES_RIGHTS)
 
 KeyId = Annotated[str, Path(description="The key's id.")]
 
@@ -59,37 +61,32 @@ class KeyList(BaseModel):
     keys: list[Key]
 
 
-def api_keys(needs: Needs, keys: ApiKeys, audit: Audit) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["keys"])
-    may_administer = needs("admin")
+@routes.get("/keys", dependencies=[needs("admin")])
+async def list_keys(backend: Given) -> KeyList:
+    """The keys to this API, revoked ones, too."""
+    return KeyList(keys=[Key.model_validate(_shown(key)) for key in await backend.store.keys.list()])
 
-    @routes.get("/keys", dependencies=[may_administer])
-    async def list_keys() -> KeyList:
-        """The keys to this API, revoked ones, too."""
-        return KeyList(keys=[Key.model_validate(_shown(key)) for key in await keys.list()])
 
-    @routes.post("/keys", status_code=201, responses=declared(400, 408, 413), openapi_extra=body(WantedKey))
-    async def create_key(request: Request, principal: Principal = may_administer) -> NewKey:
-        """Make a key. Its text is shown this once."""
-        wanted = await read(request, WantedKey)
-        lifetime = None if wanted.days is None else timedelta(days=wanted.days)
-        key, text = await keys.create(wanted.name, wanted.scopes, lifetime=lifetime)
-        data = {"id": key.id, "name": key.name, "scopes": sorted(key.scopes), "days": wanted.days}
-        await audit.note(principal.name, principal.kind, "key.create", data=data)
-        return NewKey.model_validate(_shown(key) | {"text": text})
+@routes.post("/keys", status_code=201, responses=declared(400, 408, 413), openapi_extra=body(WantedKey))
+async def create_key(request: Request, backend: Given, principal: MayAdminister) -> NewKey:
+    """Make a key. Its text is shown this once."""
+    wanted = await read(request, WantedKey)
+    lifetime = None if wanted.days is None else timedelta(days=wanted.days)
+    key, text = await backend.store.keys.create(wanted.name, wanted.scopes, lifetime=lifetime)
+    data = {"id": key.id, "name": key.name, "scopes": sorted(key.scopes), "days": wanted.days}
+    await backend.store.audit.note(principal.name, principal.kind, "key.create", data=data)
+    return NewKey.model_validate(_shown(key) | {"text": text})
 
-    @routes.delete("/keys/{id}", status_code=204, responses=declared(404, 409))
-    async def revoke_key(id: KeyId, principal: Principal = may_administer) -> None:
-        """Make a key useless."""
-        if principal.kind == "key" and principal.id == id:
-            raise ApiError(409, "own_key", "a key can't revoke itself: use another, or the console")
-        key = next((key for key in await keys.list() if key.id == id and key.revoked is None), None)
-        if key is None or not await keys.revoke(key.id):
-            raise ApiError(404, "unknown_key", "there is no key of this id that could be revoked")
-        await audit.note(principal.name, principal.kind, "key.revoke", data={"id": key.id, "name": key.name})
 
-    return routes
+@routes.delete("/keys/{id}", status_code=204, responses=declared(404, 409))
+async def revoke_key(id: KeyId, backend: Given, principal: MayAdminister) -> None:
+    """Make a key useless."""
+    if principal.kind == "key" and principal.id == id:
+        raise ApiError(409, "own_key", "a key can't revoke itself: use another, or the console")
+    key = next((key for key in await backend.store.keys.list() if key.id == id and key.revoked is None), None)
+    if key is None or not await backend.store.keys.revoke(key.id):
+        raise ApiError(404, "unknown_key", "there is no key of this id that could be revoked")
+    await backend.store.audit.note(principal.name, principal.kind, "key.revoke", data={"id": key.id, "name": key.name})
 
 
 def _shown(key: ApiKey) -> dict[str, object]:

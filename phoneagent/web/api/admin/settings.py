@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.backend import Given
+from phoneagent.web.api.guard import needs
+from phoneagent.web.api.router import router
 
-
-class Setting(Protocol):
-    """A setting with the attributes of SettingShown: `shown.ShownSetting`."""
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
+routes = router("settings", needs("admin"))
 
 
 class SettingShown(BaseModel):
@@ -37,14 +31,7 @@ class SettingList(BaseModel):
     settings: list[SettingShown]
 
 
-def settings_shown(needs: Needs, settings: Sequence[Setting]) -> APIRouter:
-    """The route."""
-    routes = APIRouter(tags=["settings"], dependencies=[needs("admin")])
-    listed = [SettingShown.model_validate(each, from_attributes=True) for each in settings]
-
-    @routes.get("/settings")
-    async def list_settings() -> SettingList:
-        """What the service was told when it was started, without secrets."""
-        return SettingList(settings=listed)
-
-    return routes
+@routes.get("/settings")
+async def list_settings(backend: Given) -> SettingList:
+    """What the service was told when it was started, without secrets."""
+    return SettingList(settings=[SettingShown.model_validate(each, from_attributes=True) for each in backend.settings])

@@ -7,19 +7,21 @@ import time
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from phoneagent.core.webhooks import EVENTS, DeliveryState, Event
 from phoneagent.records.sending import Sender, url_problem
-from phoneagent.store.audit import Audit
-from phoneagent.store.deliveries import Deliveries
-from phoneagent.store.webhooks import Webhook, Webhooks
+from phoneagent.store.webhooks import Webhook
 from phoneagent.web.access.principal import Principal
+from phoneagent.web.api.backend import Backend, Given
 from phoneagent.web.api.bodies import body, read
 from phoneagent.web.api.errors import ApiError, declared
-from phoneagent.web.api.guard import Needs
+from phoneagent.web.api.guard import MayAdminister, needs
 from phoneagent.web.api.models import CLEAN, Name
+from phoneagent.web.api.router import router
+
+routes = router("webhooks")
 
 WebhookId = Annotated[str, Path(description="The webhook's id.")]
 DeliveryId = Annotated[str, Path(description="The delivery's id.")]
@@ -102,92 +104,95 @@ class DeliveryQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
-def webhooks(needs: Needs, webhooks: Webhooks, deliveries: Deliveries, audit: Audit) -> APIRouter:
-    """The routes."""
-    routes = APIRouter(tags=["webhooks"])
-    may_administer = needs("admin")
+@routes.get("/webhooks", dependencies=[needs("admin")])
+async def list_webhooks(backend: Given) -> WebhookList:
+    """Who is told of what happens on calls."""
+    return WebhookList(webhooks=[_shown(webhook) for webhook in await backend.store.webhooks.list()])
 
-    @routes.get("/webhooks", dependencies=[may_administer])
-    async def list_webhooks() -> WebhookList:
-        """Who is told of what happens on calls."""
-        return WebhookList(webhooks=[_shown(webhook) for webhook in await webhooks.list()])
 
-    @routes.post("/webhooks", status_code=201, responses=declared(400, 408, 413), openapi_extra=body(WantedWebhook))
-    async def add_webhook(request: Request, principal: Principal = may_administer) -> Secret:
-        """Have somebody told. The secret is shown this once."""
-        wanted = await read(request, WantedWebhook)
-        if (problem := url_problem(wanted.url, allow_private=False)) is not None:
-            raise ApiError(422, "bad_url", f"url {problem}")
-        webhook, secret = await webhooks.add(wanted.url, wanted.events)
-        await note(principal, "webhook.add", webhook.id, url=webhook.url, events=list(webhook.events))
-        return Secret(id=webhook.id, secret=secret)
+@routes.post("/webhooks", status_code=201, responses=declared(400, 408, 413), openapi_extra=body(WantedWebhook))
+async def add_webhook(request: Request, backend: Given, principal: MayAdminister) -> Secret:
+    """Have somebody told. The secret is shown this once."""
+    wanted = await read(request, WantedWebhook)
+    if (problem := url_problem(wanted.url, allow_private=False)) is not None:
+        raise ApiError(422, "bad_url", f"url {problem}")
+    webhook, secret = await backend.store.webhooks.add(wanted.url, wanted.events)
+    await _note(backend, principal, "webhook.add", webhook.id, url=webhook.url, events=list(webhook.events))
+    return Secret(id=webhook.id, secret=secret)
 
-    @routes.delete("/webhooks/{id}", status_code=204, responses=declared(404))
-    async def remove_webhook(id: WebhookId, principal: Principal = may_administer) -> None:
-        """Forget a webhook, and what was to be sent to it."""
-        found = await webhook(id)
-        await webhooks.remove(id)
-        await note(principal, "webhook.remove", id, url=found.url)
 
-    @routes.post("/webhooks/{id}/enable", status_code=204, responses=declared(404))
-    async def enable_webhook(id: WebhookId, principal: Principal = may_administer) -> None:
-        """Tell it of what happens from now on."""
-        if not await webhooks.enable(id):
-            raise _unknown()
-        await note(principal, "webhook.enable", id)
+@routes.delete("/webhooks/{id}", status_code=204, responses=declared(404))
+async def remove_webhook(id: WebhookId, backend: Given, principal: MayAdminister) -> None:
+    """Forget a webhook, and what was to be sent to it."""
+    found = await _webhook(backend, id)
+    await backend.store.webhooks.remove(id)
+    await _note(backend, principal, "webhook.remove", id, url=found.url)
 
-    @routes.post("/webhooks/{id}/disable", status_code=204, responses=declared(404))
-    async def disable_webhook(id: WebhookId, principal: Principal = may_administer) -> None:
-        """Tell it of nothing any more; what waits to be sent to it has failed."""
-        if not await webhooks.disable(id):
-            raise _unknown()
-        await note(principal, "webhook.disable", id)
 
-    @routes.post("/webhooks/{id}/rotate", responses=declared(404))
-    async def rotate_secret(id: WebhookId, principal: Principal = may_administer) -> Secret:
-        """Give it a new secret, shown this once. The one before signs, too, for 24 hours."""
-        if (secret := await webhooks.rotate(id)) is None:
-            raise _unknown()
-        await note(principal, "webhook.rotate", id)
-        return Secret(id=id, secret=secret)
+@routes.post("/webhooks/{id}/enable", status_code=204, responses=declared(404))
+async def enable_webhook(id: WebhookId, backend: Given, principal: MayAdminister) -> None:
+    """Tell it of what happens from now on."""
+    if not await backend.store.webhooks.enable(id):
+        raise _unknown()
+    await _note(backend, principal, "webhook.enable", id)
 
-    @routes.post("/webhooks/{id}/test", responses=declared(404))
-    async def test_webhook(id: WebhookId, principal: Principal = may_administer) -> Tried:
-        """Send a message of the type `webhook.test` now, and say what was answered."""
-        if (target := await webhooks.target(id)) is None:
-            raise _unknown()
-        await note(principal, "webhook.test", id)
-        sender = await asyncio.to_thread(Sender)  # it reads all the authorities
-        began = time.monotonic()
-        try:
-            answer = await sender.test(target)
-        finally:
-            await sender.close()
-        took_ms = round((time.monotonic() - began) * 1000)
-        return Tried(status=answer.status, problem=answer.problem, took_ms=took_ms)
 
-    @routes.get("/deliveries", dependencies=[may_administer])
-    async def list_deliveries(query: Annotated[DeliveryQuery, Query()]) -> DeliveryList:
-        """What was sent to webhooks, or is to be."""
-        found = await deliveries.newest(query.limit, webhook_id=query.webhook, state=query.state)
-        return DeliveryList(deliveries=[DeliveryShown.model_validate(each, from_attributes=True) for each in found])
+@routes.post("/webhooks/{id}/disable", status_code=204, responses=declared(404))
+async def disable_webhook(id: WebhookId, backend: Given, principal: MayAdminister) -> None:
+    """Tell it of nothing any more; what waits to be sent to it has failed."""
+    if not await backend.store.webhooks.disable(id):
+        raise _unknown()
+    await _note(backend, principal, "webhook.disable", id)
 
-    @routes.post("/deliveries/{id}/redeliver", status_code=202, responses=declared(409))
-    async def redeliver(id: DeliveryId, principal: Principal = may_administer) -> None:
-        """Send a message once more, with all its attempts anew."""
-        if not await deliveries.redeliver(id):
-            raise ApiError(409, "not_sent", "there is no such delivery, or its webhook is disabled: enable it first")
-        await note(principal, "delivery.redeliver", id)
 
-    async def webhook(id: str) -> Webhook:
-        if (found := next((each for each in await webhooks.list() if each.id == id), None)) is None:
-            raise _unknown()
-        return found
+@routes.post("/webhooks/{id}/rotate", responses=declared(404))
+async def rotate_secret(id: WebhookId, backend: Given, principal: MayAdminister) -> Secret:
+    """Give it a new secret, shown this once. The one before signs, too, for 24 hours."""
+    if (secret := await backend.store.webhooks.rotate(id)) is None:
+        raise _unknown()
+    await _note(backend, principal, "webhook.rotate", id)
+    return Secret(id=id, secret=secret)
 
-    async def note(principal: Principal, action: str, id: str, **data: object) -> None:
-        await audit.note(principal.name, principal.kind, action, data={"id": id, **data})
 
-    return routes
+@routes.post("/webhooks/{id}/test", responses=declared(404))
+async def test_webhook(id: WebhookId, backend: Given, principal: MayAdminister) -> Tried:
+    """Send a message of the type `webhook.test` now, and say what was answered."""
+    if (target := await backend.store.webhooks.target(id)) is None:
+        raise _unknown()
+    await _note(backend, principal, "webhook.test", id)
+    sender = await asyncio.to_thread(Sender)  # it reads all the authorities
+    began = time.monotonic()
+    try:
+        answer = await sender.test(target)
+    finally:
+        await sender.close()
+    took_ms = round((time.monotonic() - began) * 1000)
+    return Tried(status=answer.status, problem=answer.problem, took_ms=took_ms)
+
+
+@routes.get("/deliveries", dependencies=[needs("admin")])
+async def list_deliveries(query: Annotated[DeliveryQuery, Query()], backend: Given) -> DeliveryList:
+    """What was sent to webhooks, or is to be."""
+    found = await backend.store.deliveries.newest(query.limit, webhook_id=query.webhook, state=query.state)
+    return DeliveryList(deliveries=[DeliveryShown.model_validate(each, from_attributes=True) for each in found])
+
+
+@routes.post("/deliveries/{id}/redeliver", status_code=202, responses=declared(409))
+async def redeliver(id: DeliveryId, backend: Given, principal: MayAdminister) -> None:
+    """Send a message once more, with all its attempts anew."""
+    if not await backend.store.deliveries.redeliver(id):
+        raise ApiError(409, "not_sent", "there is no such delivery, or its webhook is disabled: enable it first")
+    await _note(backend, principal, "delivery.redeliver", id)
+
+
+async def _webhook(backend: Backend, id: str) -> Webhook:
+    if (found := next((each for each in await backend.store.webhooks.list() if each.id == id), None)) is None:
+        raise _unknown()
+    return found
+
+
+async def _note(backend: Backend, principal: Principal, action: str, id: str, **data: object) -> None:
+    await backend.store.audit.note(principal.name, principal.kind, action, data={"id": id, **data})
 
 
 def _unknown() -> ApiError:
