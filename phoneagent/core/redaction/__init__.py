@@ -75,7 +75,7 @@ class Redactor:
     def json_text(self, text: str) -> str:
         """JSON text, such as a tool's arguments, without it: JSON as before, or else taken for mere text."""
         try:
-            given = json.loads(text)
+            given = json.loads(text, object_pairs_hook=_object)
             kept = self.value(given)
         except (ValueError, RecursionError):
             return self.text(text)
@@ -95,10 +95,9 @@ class Redactor:
                     self.text(key) if isinstance(key, str) else key: self._value(str(key), item)
                     for key, item in value.items()
                 }
-            case list() | tuple() if value and all(_is_scalar(item) for item in value):
-                return self._scalars(label, value)
             case list() | tuple():
-                return [self._value(label, item) for item in value]
+                kept = iter(self._scalars(label, [item for item in value if _is_scalar(item)]))
+                return [next(kept) if _is_scalar(item) else self._value(label, item) for item in value]
             case _ if _is_scalar(value):
                 return self._scalars(label, [value])[0]
             case _:
@@ -135,10 +134,13 @@ def _unfinished(text: str, tokens: list[Token], runs: list[Run]) -> Iterator[Spa
         yield Span(runs[-1].start, len(text), UNFINISHED)
 
 
-def _kinds(text: str) -> list[Span]:
-    tokens = tokens_of(text)
-    runs = runs_of(text, tokens)
-    return [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs), *emails(text, tokens)]
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError for one that says two things of one name, of which only the last is
+    looked at."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("the same name twice")
+    return found
 
 
 def _is_scalar(value: Any) -> bool:

@@ -115,6 +115,7 @@ def test_json_that_holds_no_secret_is_not_written_anew(text: str):
         ({"line_one": "4111111111111111"}, {"line_one": "[card]"}),
         ({"number2": "1111111111111111"}, {"number2": "1111111111111111"}),
         ({"digits": [4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}, {"digits": ["[card]", *[""] * 15]}),
+        ({"digits": [4111, 1111, None, 1111, 1111, [True]]}, {"digits": ["[card]", "", None, "", "", [True]]}),
         ({"sizes": [1, 2, 3]}, {"sizes": [1, 2, 3]}),
     ],
 )
@@ -123,9 +124,16 @@ def test_the_name_of_a_field_tells_what_it_holds(given: object, kept: object):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"card": "4111 1111 1111 1111', "4111111111111111", "[" * 100_000 + "4111111111111111"]
+    "text",
+    [
+        '{"card": "4111 1111 1111 1111',
+        "4111111111111111",
+        "[" * 100_000 + "4111111111111111",
+        '{"card": "4111 1111 1111 1111", "card": null}',
+        '[{"a": {"card": 4111111111111111, "card": 1}}]',
+    ],
 )
-def test_what_is_no_json_or_too_deep_is_taken_for_text(text: str):
+def test_what_is_no_json_too_deep_or_said_twice_is_taken_for_text(text: str):
     assert "4111" not in redactor.json_text(text)
 
 
