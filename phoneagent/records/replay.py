@@ -63,7 +63,7 @@ def accept(path: Path, to: Path) -> None:
     """Write a log in which the bridge answers as it does now. Raises EventLogError, OSError."""
     head, steps = read(path)
     unfinished = to.with_name(f"{to.name}.part")
-    with gzip.open(unfinished, "wb") as file:
+    with gzip.open(unfinished, "wb") if to.suffix == ".gz" else unfinished.open("wb") as file:
         file.write(head_line(head))
         file.writelines(lines(replace(step, commands=answered) for step, answered in _answers(head, steps)))
     unfinished.replace(to)

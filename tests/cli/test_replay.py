@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import runpy
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def test_new_answers_are_accepted(log, monkeypatch):
     monkeypatch.setattr(Floor, "interrupt", lambda self, now, **_: ())
     assert replay(log, "--accept").exit_code == 0
     assert replay(log).exit_code == 0
+
+
+def test_new_answers_are_accepted_into_the_log_that_a_killed_service_has_left_too(log, monkeypatch):
+    plain = log.with_suffix("")
+    plain.write_bytes(gzip.decompress(log.read_bytes()))
+    monkeypatch.setattr(Floor, "interrupt", lambda self, now, **_: ())
+    assert replay(plain, "--accept").exit_code == 0
+    assert replay(plain).exit_code == 0
 
 
 def test_a_call_is_named_by_the_beginning_of_its_id_as_in_calls(tmp_path):
