@@ -142,5 +142,5 @@ def _wait_s(response: httpx.Response, now: datetime) -> float | None:
     text = response.headers.get("Retry-After", "")
     try:
         return float(text) if text.isdecimal() else (parsedate_to_datetime(text) - now).total_seconds()
-    except (ValueError, TypeError):  # none; a moment without its time zone
+    except (ValueError, TypeError, OverflowError):  # none; a moment without its time zone; one beyond all time
         return None

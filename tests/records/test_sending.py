@@ -163,7 +163,8 @@ async def test_a_receiver_may_ask_to_be_left_alone_for_a_while(network):
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     sender = Sender(ssl_context=trusting(), resolve=names(), clock=lambda: now)
     in_a_minute = format_datetime(now + timedelta(minutes=1), usegmt=True)
-    for text, wait_s in (("120", 120.0), (in_a_minute, 60.0), ("soon", None), ("-1", None)):
+    never = "Sat, 21 Nov 99999999999999999999 12:00:00 GMT"
+    for text, wait_s in (("120", 120.0), (in_a_minute, 60.0), ("soon", None), ("-1", None), (never, None)):
         told, _ = await sent(sender, network, answer(status=503, Retry_After=text))
         assert told.wait_s == wait_s
     await sender.close()
