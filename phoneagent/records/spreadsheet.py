@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from phoneagent.records.export import row_document
 from phoneagent.store.calls import CallRow
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\r\n])(?=[ \t]*[=+\-@＝＋－＠])")
+"""Where a cell begins with a formula; or another would, where semicolons separate them and quotes are none."""
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -32,5 +34,5 @@ async def call_lines(rows: AsyncIterator[CallRow]) -> AsyncIterator[str]:
 
 
 def no_formula(cell: Any) -> Any:
-    """What a spreadsheet shows and does not run: texts that look like a formula begin with an apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """What a spreadsheet shows and does not run: before what looks like a formula stands an apostrophe."""
+    return _FORMULA.sub("'", cell) if isinstance(cell, str) else cell

@@ -125,12 +125,12 @@ def test_those_that_are_wanted_are_listed(folder: Path, options: str, found: lis
 
 
 def test_a_spreadsheet_runs_nothing(folder: Path):
-    for call_id, agent in (("d", "=HYPERLINK()"), ("e", "\n=1+1"), ("f", "＝1+1")):
+    for call_id, agent in (("d", "=HYPERLINK()"), ("e", "\n=1+1"), ("f", "＝1+1"), ("g", "a;@b\n\t-1")):
         began = replace(entries.began(call_id), agent=agent)
         in_store(folder, lambda store, began=began: store.entries.apply("i", [began]))
     rows = list(csv.DictReader(io.StringIO(typed(folder, "list", "--csv").stdout)))
     assert {row["caller"] for row in rows} == {f"'{ADA}", f"'{BOB}"}
-    assert {row["agent"] for row in rows} == {"ada", "'=HYPERLINK()", "'\n=1+1", "'＝1+1"}
+    assert {row["agent"] for row in rows} == {"ada", "'=HYPERLINK()", "'\n'=1+1", "'＝1+1", "a;'@b\n'\t-1"}
     assert rows[0]["id"] == OPEN
 
 
