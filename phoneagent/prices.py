@@ -20,6 +20,7 @@ _SOURCED = ("as_of", "source")
 _TABLES = ("models", "transcription", "after_call", "telephone")
 _SERVICES = get_args(Service)
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_UNBELIEVABLE = 1_000_000  # US dollars
 
 
 class PricesError(ValueError):
@@ -132,7 +133,7 @@ class _File:
             amount = Decimal(str(value))
         except InvalidOperation:
             amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
+        if not amount.is_finite() or not 0 <= amount < _UNBELIEVABLE:
             raise self.error(where, f'must be an amount in US dollars such as "0.40", got {value!s:.40}')
         return amount
 

@@ -136,6 +136,7 @@ def test_an_own_file_replaces_whole_entries_and_leaves_the_others(tmp_path: Path
         (f'[models.a]\n{SOURCED}text_in = "1"\naudio_in = "1,5"\n', 5, "got 1,5"),
         (f"[models.a]\n{SOURCED}audio_in = nan\n", 4, "got NaN"),
         (f"[models.a]\n{SOURCED}audio_in = true\n", 4, "got True"),
+        (f"[models.a]\n{SOURCED}audio_in = 1e999999\n", 4, "got 1E+999999"),
         (f'[transcription.a]\n{SOURCED}audio_in = """\nx"""\n', 5, "transcription.a.audio_in must be an amount"),
         (f"[telephone.inbound-local]\n{SOURCED}audio_in = 1\n", 4, "audio_in is not one of minute, use,"),
         (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phoneagent.cli.kept import moment, note_deed, operator, run, with_store
+from phoneagent.cli.kept import DAY, moment, note_deed, operator, run, with_store
 from phoneagent.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ PLAYERS = (  # what may be installed, the first is taken
     ("paplay",),
     ("aplay", "-q"),
 )
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 a_call = click.argument("wanted", metavar="CALL")
 
@@ -47,9 +46,9 @@ def calls() -> None:
 @calls.command("list")
 @click.option("--number", help="The other side's number, or ours.")
 @click.option("--agent", help="Who answered.")
-@click.option("--day", type=_DAY, help="When it began, such as 2026-11-21.")
-@click.option("--since", type=_DAY, help="The first day.")
-@click.option("--until", type=_DAY, help="The last day.")
+@click.option("--day", type=DAY, help="When it began, such as 2026-11-21.")
+@click.option("--since", type=DAY, help="The first day.")
+@click.option("--until", type=DAY, help="The last day.")
 @click.option("--outcome", help="How it ended, such as caller_hung_up.")
 @click.option("--text", help="Words that were said in it, or their beginnings.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="How many at most; 0 for all.")

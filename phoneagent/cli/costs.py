@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from phoneagent.cli.kept import run, with_store
+from phoneagent.cli.kept import DAY, plain, run, with_store
 from phoneagent.core.agents import Transcription
 from phoneagent.core.costs import Cost
 from phoneagent.core.estimate import ASSUMED, caller_speech, conversation
@@ -31,7 +30,7 @@ def _length(context: click.Context, option: click.Parameter, value: str | None) 
     if value is None:
         return None
     minutes = _number(value.removeprefix("minutes="))
-    if not value.startswith("minutes=") or not 0 < minutes <= 60:
+    if not value.startswith("minutes=") or not Decimal("0.01") <= minutes <= 60:
         raise click.BadParameter(f"write the length of the call as minutes=5, 60 at most; got {value!r}")
     return minutes
 
@@ -78,9 +77,6 @@ def estimates(prices: Prices, minutes: Decimal, talk: Decimal) -> Iterator[Estim
         yield Estimate(model, "openai, azure" if realtime else LOCAL if model == LOCAL else "", cost)
 
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
-
 @click.command()
 @click.option(
     "--by",
@@ -89,8 +85,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     show_default=True,
     help="What is summed up: days, numbers of ours, agents, models.",
 )
-@click.option("--since", type=_DAY, help="The first day (UTC).")
-@click.option("--until", type=_DAY, help="The last day (UTC).")
+@click.option("--since", type=DAY, help="The first day (UTC).")
+@click.option("--until", type=DAY, help="The last day (UTC).")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object for each sum, in a line of its own.")
 @click.option(
     "--estimate",
@@ -157,7 +153,7 @@ def _show(sums: list[CostSum], by: Sums) -> None:
     for one in sums:
         amounts = [*(one.parts.get(part, Decimal(0)) for part in parts), one.usd]
         name = f"{one.key} *" if one.unpriced else one.key
-        table.add_row(Text(name), str(one.calls), f"{one.minutes:.1f}", *(f"{usd:.4f}" for usd in amounts))
+        table.add_row(plain(name), str(one.calls), f"{one.minutes:.1f}", *(f"{usd:.4f}" for usd in amounts))
     if by != "model":  # a call that used several models is in the sums of each
         calls, minutes = sum(one.calls for one in sums), sum(one.minutes for one in sums)
         of_parts = [sum((one.parts.get(part, Decimal(0)) for one in sums), Decimal(0)) for part in parts]

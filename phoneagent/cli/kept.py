@@ -30,6 +30,20 @@ PIPED_WIDTH = 200
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+class _Moment(click.DateTime):
+    """A day, such as 2026-11-21, or a moment: of no year of the calendar that has none before it, or after."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        given = super().convert(value, param, ctx)
+        if not 1 < given.year < 9999:
+            self.fail("must be in the years 2 to 9998", param, ctx)
+        return given
+
+
+DAY = _Moment(["%Y-%m-%d"])
+DAY_OR_MINUTE = _Moment(["%Y-%m-%d", "%Y-%m-%dT%H:%M"])
+
+
 @click.group()
 def keys() -> None:
     """Keys to the service's API.

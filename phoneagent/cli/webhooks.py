@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from phoneagent.cli.kept import console, moment, note_deed, run, with_store
+from phoneagent.cli.kept import DAY_OR_MINUTE, console, moment, note_deed, run, with_store
 from phoneagent.core.webhooks import DELIVERY_STATES, EVENTS, DeliveryState, Event
 
 if TYPE_CHECKING:
@@ -196,9 +196,7 @@ def deliveries(webhook_id: str | None, state: DeliveryState | None, count: int) 
 
 @webhooks.command()
 @click.argument("delivery_id", metavar="DELIVERY", required=False)
-@click.option(
-    "--failed-since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="All that have failed since then."
-)
+@click.option("--failed-since", type=DAY_OR_MINUTE, help="All that have failed since then.")
 @click.option("--webhook", "webhook_id", metavar="WEBHOOK", help="Of these, those to this one only.")
 def redeliver(delivery_id: str | None, failed_since: datetime | None, webhook_id: str | None) -> None:
     """Send a message once more, or all that have failed since a day. The service does it, with all attempts anew.

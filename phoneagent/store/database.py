@@ -193,11 +193,11 @@ async def _migrate_postgresql(url: URL) -> None:
 def _url(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
-        raise StoreError(
-            "PHONEAGENT_DATABASE_URL must be sqlite:///path or postgresql://user:password@host/name"
-        ) from None
+    except (ArgumentError, ValueError):  # of a port that is no number
+        raise StoreError("must be sqlite:///path or postgresql://user:password@host/name") from None
     if url.get_backend_name() == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise StoreError("must name a file: sqlite:///path")
         return url.set(drivername="sqlite+aiosqlite")
     query = dict(url.query)
     if "sslmode" in query:  # libpq's word, which everybody's addresses hold

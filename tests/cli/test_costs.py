@@ -91,6 +91,8 @@ def test_own_prices_are_compared(tmp_path: Path):
         (("--estimate", "minutes=0"), "got 'minutes=0'"),
         (("--estimate", "minutes=61"), "got 'minutes=61'"),
         (("--estimate", "minutes=nan"), "got 'minutes=nan'"),
+        (("--estimate", "minutes=1e-9999999"), "got 'minutes=1e-9999999'"),
+        (("--until", "9999-12-31"), "must be in the years 2 to 9998"),
         (("--estimate", "minutes=5", "--talk", "40%"), "must be a share from 0 to 1, such as 0.4; got '40%'"),
         (("--estimate", "minutes=5", "--talk", "1.1"), "got '1.1'"),
     ],

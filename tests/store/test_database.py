@@ -70,6 +70,20 @@ async def test_a_server_that_is_not_there_is_named_without_the_password():
     assert "hush" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("postgresql://user:secret@host:port/calls", "must be sqlite:///path or postgresql://user:password@host/name"),
+        ("sqlite:///", "must name a file: sqlite:///path"),
+        ("sqlite:///:memory:", "must name a file: sqlite:///path"),
+    ],
+)
+async def test_an_address_that_is_none_is_refused(address: str, problem: str):
+    with pytest.raises(StoreError) as refused:
+        await open_store(address)
+    assert str(refused.value) == problem
+
+
 async def test_a_database_that_is_not_there_is_named(postgres_server):
     with pytest.raises(StoreError, match='"nowhere" does not exist'):
         await open_store(postgres_server.format("nowhere"))
