@@ -122,8 +122,8 @@ class Board:
         def forget() -> None:
             del self._close_ups[call_id], self._forgetting[call_id]
 
-        if not close_up.listening.used:
-            call_id = close_up.call_id
+        call_id = close_up.call_id
+        if not close_up.listening.used and call_id not in self._forgetting:
             self._forgetting[call_id] = asyncio.get_running_loop().call_later(REMEMBERED_S, forget)
 
     def _listeners(self, call: CallRunner) -> int:
