@@ -41,7 +41,7 @@ class OperatorSocket:
         self._clock = asyncio.get_running_loop().time
         self._unsent: asyncio.Queue[bytes | str | int] = asyncio.Queue()  # and the close code at last
         self._overflowed = asyncio.Event()
-        self._deeds: asyncio.Queue[str] = asyncio.Queue()
+        self._deeds: asyncio.Queue[str | None] = asyncio.Queue()  # and at last None
         self._taken_over_by: str | None = None
         self._mine = False  # the call
         self._spoke = 0.0
@@ -52,21 +52,22 @@ class OperatorSocket:
         self._did("call.listen")
         self._tell("ready")
         self.taken_over(self._operators.taken_over_by)
-        ways = (self._read(), self._write(), self._keep_deeds(), self._forbidden(), self._overflowed.wait())
+        keeping = asyncio.ensure_future(self._keep_deeds())
+        ways = (self._read(), self._write(), self._forbidden(), self._overflowed.wait())
         ways_to_end = [asyncio.ensure_future(way) for way in ways]
         try:
             await asyncio.wait(ways_to_end, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if self._mine:
                 self._hand_back()
+            self._deeds.put_nowait(None)
             for way in ways_to_end:
                 way.cancel()
             results = await asyncio.gather(*ways_to_end, return_exceptions=True)
         with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # if they are not gone, they are shown out
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 await self._websocket.close(NOT_ALLOWED)
-        while not self._deeds.empty():
-            await self._note(self._deeds.get_nowait())
+        await keeping
         for error in results:
             if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect | RuntimeError):
                 raise error
@@ -176,8 +177,8 @@ class OperatorSocket:
         self._deeds.put_nowait(action)
 
     async def _keep_deeds(self) -> None:
-        while True:
-            await self._note(await self._deeds.get())
+        while (deed := await self._deeds.get()) is not None:
+            await self._note(deed)
 
     async def _write(self) -> None:
         """Send what there is to be sent, until the socket is closed."""

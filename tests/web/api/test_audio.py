@@ -272,3 +272,25 @@ async def test_who_does_not_read_is_shown_out_and_hands_the_call_back(tmp_path: 
         assert websocket.code == 1008
         assert noted == ["call.listen", "call.take_over", "call.hand_back"]
         assert call.operators.taken_over_by is None
+
+
+class Gone(Unread):
+    """One whose peer is gone at once."""
+
+    async def receive(self) -> dict[str, Any]:
+        return {"type": "websocket.disconnect"}
+
+
+async def test_what_is_done_stands_in_the_audit_log_though_they_are_gone_before_it_is_written(tmp_path: Path):
+    async with story(tmp_path) as told:
+        [call] = told.service.switchboard.live_calls_now
+        noted = []
+
+        async def note(action: str) -> None:
+            await told.http.get("/api/account")  # it takes a while
+            noted.append(action)
+
+        holder = Holder(Principal("user", "7", "Ada", frozenset({"call"})), told.call_id)
+        async with asyncio.timeout(WITHIN_S):
+            await OperatorSocket(Gone(), call.operators, holder, note).serve()
+        assert noted == ["call.listen"]
