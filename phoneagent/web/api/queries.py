@@ -46,7 +46,7 @@ When = Annotated[
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 CURSOR = re.compile(r"[0-9]{1,17}_[0-9A-Za-z]{1,64}")
 """A place in the list, as text."""
-_NUMBER = r"^\+[1-9][0-9]{1,14}$"
+_NUMBER = r"^(\+[1-9][0-9]{1,14}|[A-Za-z][^\x00]*)$"
 
 
 class _Selection(BaseModel):
@@ -54,7 +54,12 @@ class _Selection(BaseModel):
 
     number: Annotated[
         str | None,
-        Field(pattern=_NUMBER, description="The person's or ours, in E.164. In a URL + is written %2B."),
+        Field(
+            max_length=200,
+            pattern=_NUMBER,
+            description="The person's or ours, in E.164; or a word in its place, such as `anonymous`. In a URL + is "
+            "written %2B.",
+        ),
     ] = None
     agent: Annotated[Name | None, Field(description="Who answered.")] = None
     since: Annotated[When | None, Field(description="The calls that began then or later; a day is meant in UTC.")] = (
