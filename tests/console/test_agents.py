@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from phoneagent.app import Service
 from phoneagent.simulate.script import Silence
@@ -160,6 +161,18 @@ async def test_the_playground_changes_the_text_and_nothing_else_of_it(editing: P
     assert "\n".join(kept) == before.replace("marin", "sage")
 
 
+async def test_what_is_written_while_a_control_changes_the_text_stays(editing: Page):
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await editing.route("**/api/agent-edit", held.put)
+    await editing.get_by_label("Voice").select_option("sage")
+    first = await held.get()
+    await write_over(editing, "Be Ada.", "Be kind.")
+    await first.continue_()
+    await (await held.get()).continue_()
+    await expect(editing.locator(".cm-line", has_text="voice:")).to_have_text("voice: sage  # warm")
+    await expect(editing.locator(".cm-content")).to_contain_text("Be kind.")
+
+
 async def test_one_talks_to_what_is_not_saved_yet(
     browsers: Browsers, service: Service, file: Path, model: ScriptedModel
 ):
@@ -173,6 +186,22 @@ async def test_one_talks_to_what_is_not_saved_yet(
         assert update["session"]["audio"]["output"]["voice"] == "sage"
         await expect(page.get_by_role("main").get_by_text("Talking with ada")).to_be_visible()
         assert "marin" in read(file)
+
+
+async def test_a_new_agent_that_somebody_else_has_made_meanwhile_is_not_written_over(page: Page, tmp_path: Path):
+    await opened_new(page, "eve")
+    write_agent(tmp_path, "voice: cedar", "eve")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("alert")).to_contain_text("changed by somebody else meanwhile")
+    await expect(page.locator(".cm-deletedChunk").first).to_contain_text("cedar")
+    await page.get_by_role("button", name="Take all of theirs").click()
+    await expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    assert "cedar" in read(tmp_path / "agents" / "eve.md")
+
+
+async def opened_new(page: Page, name: str) -> None:
+    await page.goto(f"/agents/{name}")
+    await expect(page.get_by_role("textbox", name=f"File {name}.md")).to_be_visible()
 
 
 async def test_a_new_agent_is_written_and_deleted(page: Page, tmp_path: Path):

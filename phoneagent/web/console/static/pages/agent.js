@@ -16,6 +16,9 @@ const NEW = "---\nnumbers: []\nlanguage: en\ngreeting: Hello! How can I help you
 
 const plain = (text) => text.replaceAll("\r\n", "\n");
 
+/** The agent as the API has it; null if there is none. */
+const fileOf = (name) => api(`/api/agents/${name}`).catch((error) => (error.error === "unknown_agent" ? null : Promise.reject(error)));
+
 /** `file` is the agent as the API has it, null for a new one; `text` what the editor begins with. */
 function AgentPage({ name, file, text: begun, schema, writable }) {
   const [saved, setSaved] = useState(file);
@@ -77,7 +80,7 @@ function AgentPage({ name, file, text: begun, schema, writable }) {
       setComparing(false);
       toast("Saved. It answers the next call.");
     } catch (error) {
-      refused(error);
+      await refused(error).catch(complain);
     } finally {
       setSaving(false);
     }
@@ -91,13 +94,13 @@ function AgentPage({ name, file, text: begun, schema, writable }) {
     setSaved(await api(`/api/agents/${name}`));
   }
 
-  function refused(error) {
+  async function refused(error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.error === "changed") {
-      const { source, etag } = error.details;
-      setSaved(etag === null ? null : { ...latest.current, source, etag });
+      const theirs = await fileOf(name);
+      setSaved(theirs);
       setChanged(true);
-      setComparing(etag !== null);
+      setComparing(theirs !== null);
     } else if (error.error === "broken") {
       setProblems(error.details.problems);
       toast(`Not saved: ${summed(error.details.problems)}.`, "bad");
@@ -121,7 +124,7 @@ function AgentPage({ name, file, text: begun, schema, writable }) {
       now.current.unsaved = false;
       location.assign("/agents");
     } catch (error) {
-      refused(error);
+      await refused(error).catch(complain);
     }
   }
 
@@ -131,7 +134,11 @@ function AgentPage({ name, file, text: begun, schema, writable }) {
     edits.current.waiting++;
     edits.current.last = edits.current.last.then(async () => {
       try {
-        const { source } = await api("/api/agent-edit", { method: "POST", body: { source: now.current.text, set: changes } });
+        let [before, source] = [null, null];
+        while (before !== now.current.text) { // somebody may write on meanwhile
+          before = now.current.text;
+          ({ source } = await api("/api/agent-edit", { method: "POST", body: { source: before, set: changes } }));
+        }
         edits.current.waiting--;
         now.current.text = source;
         editor.current?.setText(source);
@@ -255,7 +262,7 @@ async function open() {
   const version = new URLSearchParams(location.search).get("version");
   try {
     const [file, schema, { writable }, earlier] = await Promise.all([
-      api(`/api/agents/${name}`).catch((error) => (error.error === "unknown_agent" ? null : Promise.reject(error))),
+      fileOf(name),
       api("/api/agent-schema"),
       api("/api/agents"),
       version === null ? null : api(`/api/agents/${name}/versions/${version}`),
