@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from phoneagent.app import Service
+from phoneagent.calls import listening
 from phoneagent.simulate.audio import read_wav
 from phoneagent.simulate.fake_call import FakeCall
 from phoneagent.simulate.fake_phone import FakePhone
@@ -136,6 +137,24 @@ _HOLD_MICROPHONE = """() => {
         return new Promise((resolve) => (window.allow = () => resolve(getUserMedia(wanted))));
     };
 }"""
+
+
+async def test_the_call_can_be_taken_over_before_one_hears_it(page: Page, phone: FakePhone):
+    await called(page, phone)
+    await page.keyboard.press("l")
+    await page.keyboard.press("t")
+    await expect(page.get_by_text("You are speaking with the caller")).to_be_visible()
+
+
+async def test_who_can_not_listen_in_hears_why_and_nothing_else(
+    page: Page, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(listening, "MOST_LISTENERS", 0)
+    await called(page, phone)
+    await press(page, "Listen in")
+    await expect(page.locator("#toasts")).to_have_text("Too many listen to this call already.")
+    await expect(controls(page).get_by_role("button", name="Listen in")).to_have_attribute("aria-pressed", "false")
+    await expect(page.locator("#toasts")).to_have_text("Too many listen to this call already.")
 
 
 async def test_two_operators_do_not_fight(browser: Browser, service: Service, phone: FakePhone, tmp_path: Path):

@@ -31,6 +31,7 @@ export class Line {
   #gain;
   #socket;
   #microphone;
+  #opened; // a promise: whether one hears the call
 
   constructor(callId, complain) {
     this.#callId = callId;
@@ -42,8 +43,12 @@ export class Line {
   }
 
   /** Listen in. Resolves once one hears the call; complains if that can't be. */
-  async open() {
-    if (this.state.value !== "closed") return this.state.value === "open";
+  open() {
+    if (this.state.value === "closed") this.#opened = this.#open();
+    return this.#opened;
+  }
+
+  async #open() {
     this.state.value = "opening";
     try {
       await this.#openEars();
@@ -151,6 +156,7 @@ export class Line {
       case "refused":
         if (!this.mine) this.#closeMicrophone();
         this.#complain(inWords({ reason, by }));
+        if (reason === "full") this.close();
         break;
       case "over":
         this.close();
