@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from phoneagent.app import Service
 from phoneagent.core.records import CostPosted
@@ -113,6 +113,29 @@ async def test_without_calls_it_says_what_to_do(page: Page, service: Service):
     await show(page, "?agent=nobody")
     await page.get_by_role("button", name="Show all calls").click()
     await expect(page).to_have_url(re.compile(r"\?days=30$"))
+
+
+async def test_it_asks_until_all_days_are_summed_up_also_when_it_was_asked_in_vain(browser: Browser, service: Service):
+    answers = [{"stale_days": 2}, None, {"stale_days": 0}]
+
+    async def answer(route: Route) -> None:
+        if (change := answers.pop(0)) is None:
+            await route.fulfill(status=503, json={"error": "no_database", "message": "The database does not answer."})
+        else:
+            response = await route.fetch()
+            await route.fulfill(response=response, json={**await response.json(), **change})
+
+    async with visiting(browser, service.url) as (page, watch):
+        watch.expected = ("console: Failed to load resource: the server responded with a status of 503",)
+        await page.route("**/api/statistics?*", answer)
+        await page.clock.install()
+        await page.goto("/numbers")
+        await expect(page.get_by_text("2 days are still being summed up")).to_be_visible()
+        await page.clock.run_for(4_000)
+        await expect(page.get_by_role("alert")).to_contain_text("The database does not answer.")
+        await page.clock.run_for(4_000)
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        await expect(page.get_by_text("still being summed up")).to_have_count(0)
 
 
 async def test_costs_stand_beside_the_limit_of_the_day(page: Page, store: Store, tmp_path: Path):

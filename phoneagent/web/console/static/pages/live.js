@@ -15,7 +15,7 @@ import { party } from "../live/words.js";
 
 const SHOWN_S = 60;
 const still = matchMedia("(prefers-reduced-motion: reduce)"); // then the waveform moves on once a second
-const GONE = { outcome: null, reason: null }; // over, and too long ago for the service to say how
+const GONE = { outcome: null, reason: null }; // the service that was asked knows nothing of it any more
 
 /** Everything about a call in progress, and with the scope `call` the controls to step in. */
 function LiveCall({ id }) {
@@ -71,7 +71,7 @@ function Head({ call, over }) {
 function Over({ id, over }) {
   const how = over.outcome && html`: <b>${outcome(over.outcome).label}</b>${over.reason ? ` (${over.reason})` : ""}`;
   return html`<div class="banner" role="status">
-    <span class="grow">The call is over${how}</span>
+    <span class="grow">The call is over${how || ", or goes on at another instance of the service"}</span>
     <a class="button" href=${`/calls/${encodeURIComponent(id)}`}>${icon("calls")} See its record</a>
   </div>`;
 }

@@ -114,10 +114,10 @@ function Page() {
   }, [wanted]);
 
   useEffect(() => {
-    if (!report?.stale_days) return undefined;
+    if (busy || !report?.stale_days) return undefined;
     const again = setTimeout(() => want({}), ASK_AGAIN_MS);
     return () => clearTimeout(again);
-  }, [report, want]);
+  }, [busy, report, want]); // also when it was asked in vain
 
   return html`
     <${Filters} wanted=${wanted} want=${want} report=${report} />
