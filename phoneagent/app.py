@@ -43,10 +43,7 @@ from phoneagent.web.access.access import Access
 from phoneagent.web.access.tickets import Tickets
 from phoneagent.web.api import Backend, Telephone, create_api
 from phoneagent.web.app import create_app
-from phoneagent.web.console import create_console
-from phoneagent.web.console.call_list import call_list
-from phoneagent.web.console.call_page import call_page
-from phoneagent.web.console.settings_pages import settings_pages
+from phoneagent.web.console import Sources, create_console
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
 from phoneagent.web.headers import SecurityHeaders
@@ -176,10 +173,7 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             )
         )
         console = create_console(
-            access,
-            partial(call_list, calls=store.calls, agents=lambda: agents.directory.agents, region=settings.region),
-            partial(call_page, calls=store.calls, live=board.has),
-            partial(settings_pages, store=store, settings=shown(settings)),
+            Sources(access, store, lambda: agents.directory.agents, board.has, settings.region, shown(settings))
         )
         site = SecurityHeaders(Site(api, console), https=public_url.startswith("https:"))
         app = create_app(switchboard, public_url, guard, drain, site=site, remarks=lambda: _remarks(kept.backlog()))

@@ -6,32 +6,41 @@ build step: what the browser gets is what stands in these folders.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
+from starlette.routing import Mount
 
-from phoneagent.web.access.access import Access
-from phoneagent.web.access.sees import Sees, sees_by
-from phoneagent.web.console.agents import agent_pages
+from phoneagent.web.bound import Bound
+from phoneagent.web.console import agents, call_list, call_page, login, plain, settings_pages
 from phoneagent.web.console.errors import understand_errors
-from phoneagent.web.console.login import login_pages
-from phoneagent.web.console.pages import Pages
-from phoneagent.web.console.plain import plain_pages
+from phoneagent.web.console.sources import Sources
 from phoneagent.web.console.static_files import StaticFiles, static_root
 
+_PARTS = (login, plain, agents, call_list, call_page, settings_pages)
 
-def create_console(access: Access, *routers: Callable[[Pages, Sees], APIRouter]) -> FastAPI:
-    """The application that serves the pages, to whom `access` lets in. `routers` make those that need more than the
-    shell."""
-    console = FastAPI(title="phoneagent console", docs_url=None, redoc_url=None, openapi_url=None)
-    root = static_root()
-    pages, sees = Pages(root), sees_by(access)
-    understand_errors(console, pages, access)
-    console.include_router(login_pages(pages, access))
-    for router in (plain_pages, agent_pages, *routers):
-        console.include_router(router(pages, sees))
-    console.mount(root, StaticFiles(), name="static")
+
+def create_console(sources: Sources) -> Bound:
+    """What serves the pages of a service."""
+    return Bound(application(), sources)
+
+
+@cache
+def application() -> FastAPI:
+    """The same for all services of a process: it takes a while to make."""
+    console = FastAPI(
+        title="phoneagent console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        routes=[
+            # routers that are included would be looked through again with the first request
+            *(route for part in _PARTS for route in part.routes.routes),
+            Mount(static_root(), StaticFiles(), name="static"),
+        ],
+    )
+    understand_errors(console)
     return console
 
 
-__all__ = ["Pages", "Sees", "create_console"]
+__all__ = ["Sources", "application", "create_console"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -14,11 +14,13 @@ from fastapi.responses import HTMLResponse
 
 from phoneagent.agents.numbers import e164
 from phoneagent.store.calls import CallFilter, CallPage, Calls, Cursor
-from phoneagent.web.access.sees import Sees
-from phoneagent.web.access.visitor import Visitor
 from phoneagent.web.api.queries import CURSOR, read_cursor, write_cursor
-from phoneagent.web.console.pages import Pages
+from phoneagent.web.console.pages import render
+from phoneagent.web.console.sees import Viewer
+from phoneagent.web.console.sources import Given
 from phoneagent.web.console.wording import OUTCOMES
+
+routes = APIRouter()
 
 PAGE = 50
 LIVE = "live"
@@ -110,40 +112,34 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def call_list(
-    pages: Pages, sees: Sees, *, calls: Calls, agents: Callable[[], Iterable[str]], region: str | None
-) -> APIRouter:
-    """The route. `agents` gives the names of those that answer now."""
-    routes = APIRouter()
-    viewer = sees("read")
+@routes.get("/calls")
+async def list_calls(request: Request, sources: Given, visitor: Viewer) -> HTMLResponse:
+    wish = asked(request.query_params, sources.region)
+    page, newer = (
+        await _found(sources.store.calls, wish.wanted, request.query_params) if not wish.problems else (_NONE, None)
+    )
+    return render(
+        request,
+        "calls.html",
+        visitor,
+        asked=wish,
+        calls=page.calls,
+        newer=newer and wish.link(newer=write_cursor(newer)),
+        older=page.following and wish.link(older=write_cursor(page.following)),
+        agents=sorted({*sources.agents(), wish.given["agent"]} - {""}),
+        outcomes={LIVE: "Live", **{word: label for word, (label, _) in OUTCOMES.items()}},
+    )
 
-    @routes.get("/calls")
-    async def list_calls(request: Request, visitor: Visitor = viewer) -> HTMLResponse:
-        wish = asked(request.query_params, region)
-        page, newer = await found(wish.wanted, request.query_params) if not wish.problems else (_NONE, None)
-        return pages.render(
-            request,
-            "calls.html",
-            visitor,
-            asked=wish,
-            calls=page.calls,
-            newer=newer and wish.link(newer=write_cursor(newer)),
-            older=page.following and wish.link(older=write_cursor(page.following)),
-            agents=sorted({*agents(), wish.given["agent"]} - {""}),
-            outcomes={LIVE: "Live", **{word: label for word, (label, _) in OUTCOMES.items()}},
-        )
 
-    async def found(wanted: CallFilter, query: Mapping[str, str]) -> tuple[CallPage, Cursor | None]:
-        """The page of the list that is asked for; and its own place, if there are newer calls."""
-        if (newer := _place(query, "newer")) is not None:
-            rows = await calls.newer(wanted, than=newer, limit=PAGE + 1)
-            if len(rows) > PAGE:
-                return CallPage(rows[1:], rows[-1].place), rows[1].place
-        older = _place(query, "older")
-        page = await calls.page(wanted, after=older, limit=PAGE)
-        return page, page.calls[0].place if older is not None and page.calls else None
-
-    return routes
+async def _found(calls: Calls, wanted: CallFilter, query: Mapping[str, str]) -> tuple[CallPage, Cursor | None]:
+    """The page of the list that is asked for; and its own place, if there are newer calls."""
+    if (newer := _place(query, "newer")) is not None:
+        rows = await calls.newer(wanted, than=newer, limit=PAGE + 1)
+        if len(rows) > PAGE:
+            return CallPage(rows[1:], rows[-1].place), rows[1].place
+    older = _place(query, "older")
+    page = await calls.page(wanted, after=older, limit=PAGE)
+    return page, page.calls[0].place if older is not None and page.calls else None
 
 
 def _place(query: Mapping[str, str], name: str) -> Cursor | None:

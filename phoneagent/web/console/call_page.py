@@ -3,67 +3,65 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from phoneagent.records.export import call_document, transcript
-from phoneagent.store.calls import CallDetail, Calls
-from phoneagent.web.access.sees import Sees
+from phoneagent.store.calls import CallDetail
 from phoneagent.web.access.visitor import Visitor
-from phoneagent.web.console.pages import Pages
+from phoneagent.web.console.pages import render
+from phoneagent.web.console.sees import Viewer
+from phoneagent.web.console.sources import Given
 from phoneagent.web.console.timeline import legend, timeline
 from phoneagent.web.console.wording import PARTS, USED
 
+routes = APIRouter()
 
-def call_page(pages: Pages, sees: Sees, *, calls: Calls, live: Callable[[str], bool]) -> APIRouter:
-    """The routes. `live` says of an id whether its call goes on, or did a moment ago: the store learns of it later."""
-    routes = APIRouter()
-    viewer = sees("read")
 
-    @routes.get("/calls/{id}")
-    async def show_call(request: Request, id: str, visitor: Visitor = viewer) -> HTMLResponse:
-        call = await calls.get(id)
-        if call is None and not live(id):
-            return unknown(request, visitor)
-        if call is None or call.row.ended is None:
-            return pages.render(request, "live_call.html", visitor, id=id if call is None else call.row.id)
-        items = list(timeline(call))
-        return pages.render(
-            request,
-            "call.html",
-            visitor,
-            call=call,
-            row=call.row,
-            timeline=items,
-            legend=legend(items),
-            recordings=[stored.kept for stored in call.recordings if stored.place != "gone"],
-            counters={name: count for name, count in call.counters.items() if count},
-            parts=PARTS,
-            used=USED,
-        )
+@routes.get("/calls/{id}")
+async def show_call(request: Request, id: str, sources: Given, visitor: Viewer) -> HTMLResponse:
+    call = await sources.store.calls.get(id)
+    if call is None and not sources.live(id):
+        return _unknown(request, visitor)
+    if call is None or call.row.ended is None:
+        return render(request, "live_call.html", visitor, id=id if call is None else call.row.id)
+    items = list(timeline(call))
+    return render(
+        request,
+        "call.html",
+        visitor,
+        call=call,
+        row=call.row,
+        timeline=items,
+        legend=legend(items),
+        recordings=[stored.kept for stored in call.recordings if stored.place != "gone"],
+        counters={name: count for name, count in call.counters.items() if count},
+        parts=PARTS,
+        used=USED,
+    )
 
-    @routes.get("/calls/{id}/transcript.txt")
-    async def download_transcript(request: Request, id: str, visitor: Visitor = viewer) -> Response:
-        call = await calls.get(id)
-        if call is None:
-            return unknown(request, visitor)
-        return PlainTextResponse(transcript(call), headers=_as_file(call, "txt"))
 
-    @routes.get("/calls/{id}/call.json")
-    async def download_call(request: Request, id: str, visitor: Visitor = viewer) -> Response:
-        call = await calls.get(id)
-        if call is None:
-            return unknown(request, visitor)
-        text = json.dumps(call_document(call), indent=2, ensure_ascii=False)
-        return Response(text, headers=_as_file(call, "json"), media_type=JSONResponse.media_type)
+@routes.get("/calls/{id}/transcript.txt")
+async def download_transcript(request: Request, id: str, sources: Given, visitor: Viewer) -> Response:
+    call = await sources.store.calls.get(id)
+    if call is None:
+        return _unknown(request, visitor)
+    return PlainTextResponse(transcript(call), headers=_as_file(call, "txt"))
 
-    def unknown(request: Request, visitor: Visitor) -> HTMLResponse:
-        words = "It may have been deleted, or nobody has answered it yet."
-        return pages.render(request, "message.html", visitor, status=404, heading="There is no such call", text=words)
 
-    return routes
+@routes.get("/calls/{id}/call.json")
+async def download_call(request: Request, id: str, sources: Given, visitor: Viewer) -> Response:
+    call = await sources.store.calls.get(id)
+    if call is None:
+        return _unknown(request, visitor)
+    text = json.dumps(call_document(call), indent=2, ensure_ascii=False)
+    return Response(text, headers=_as_file(call, "json"), media_type=JSONResponse.media_type)
+
+
+def _unknown(request: Request, visitor: Visitor) -> HTMLResponse:
+    words = "It may have been deleted, or nobody has answered it yet."
+    return render(request, "message.html", visitor, status=404, heading="There is no such call", text=words)
 
 
 def _as_file(call: CallDetail, suffix: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phoneagent.core.scopes import Scope
 from phoneagent.web.access.visitor import Visitor
+from phoneagent.web.console.static_files import static_root
 from phoneagent.web.console.wording import FILTERS
 from phoneagent.web.headers import content_policy
 
@@ -39,33 +41,31 @@ SECTIONS = (
 )
 
 
-class Pages:
-    """The templates, with what each of them needs. Whatever is put into one is text: it is escaped."""
+@cache
+def _environment() -> Environment:
+    """The templates. Whatever is put into one is text: it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.globals |= {"sections": SECTIONS, "static": static_root()}
+    environment.filters |= FILTERS
+    return environment
 
-    def __init__(self, static: str) -> None:
-        """`static`: the path below which the static files are."""
-        self._static = static
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        self._environment.globals["sections"] = SECTIONS
-        self._environment.filters |= FILTERS
 
-    def render(
-        self,
-        request: Request,
-        template: str,
-        visitor: Visitor | None,
-        *,
-        status: int = 200,
-        styles: bool = False,
-        **values: Any,
-    ) -> HTMLResponse:
-        """A page for this visitor, None on the way in. `styles`: a script of the page adds styles of its own, for which
-        the template finds a `nonce`."""
-        nonce = secrets.token_urlsafe(16) if styles else None
-        content = self._environment.get_template(template).render(
-            static=self._static, path=request.url.path, visitor=visitor, nonce=nonce, **values
-        )
-        headers = {"Content-Security-Policy": content_policy(nonce)} if nonce else None
-        return HTMLResponse(content, status, headers)
+def render(
+    request: Request,
+    template: str,
+    visitor: Visitor | None,
+    *,
+    status: int = 200,
+    styles: bool = False,
+    **values: Any,
+) -> HTMLResponse:
+    """A page for this visitor, None on the way in. `styles`: a script of the page adds styles of its own, for which
+    the template finds a `nonce`."""
+    nonce = secrets.token_urlsafe(16) if styles else None
+    content = (
+        _environment().get_template(template).render(path=request.url.path, visitor=visitor, nonce=nonce, **values)
+    )
+    headers = {"Content-Security-Policy": content_policy(nonce)} if nonce else None
+    return HTMLResponse(content, status, headers)

@@ -5,24 +5,22 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from phoneagent.core.scopes import Scope
-from phoneagent.web.access.sees import Sees
-from phoneagent.web.access.visitor import Visitor
-from phoneagent.web.console.pages import Pages
+from phoneagent.web.console.pages import render
+from phoneagent.web.console.sees import Operator, Viewer
+
+routes = APIRouter()
 
 
-def plain_pages(pages: Pages, sees: Sees) -> APIRouter:
-    """Their routes."""
-    routes = APIRouter()
+@routes.get("/")
+async def show_now(request: Request, visitor: Viewer) -> HTMLResponse:
+    return render(request, "now.html", visitor)
 
-    def page(path: str, template: str, scope: Scope = "read") -> None:
-        who = sees(scope)
 
-        @routes.get(path)
-        async def show(request: Request, visitor: Visitor = who) -> HTMLResponse:
-            return pages.render(request, template, visitor)
+@routes.get("/phone")
+async def show_phone(request: Request, visitor: Operator) -> HTMLResponse:
+    return render(request, "phone.html", visitor)
 
-    page("/", "now.html")
-    page("/phone", "phone.html", "call")
-    page("/numbers", "numbers.html")
-    return routes
+
+@routes.get("/numbers")
+async def show_numbers(request: Request, visitor: Viewer) -> HTMLResponse:
+    return render(request, "numbers.html", visitor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +13,13 @@ from fastapi.responses import HTMLResponse
 
 from phoneagent.core.scopes import ROLES, SCOPES
 from phoneagent.core.webhooks import DELIVERY_STATES, EVENTS
-from phoneagent.store import Store
 from phoneagent.store.audit import DeedFilter
-from phoneagent.web.access.sees import Sees
 from phoneagent.web.access.visitor import Visitor
 from phoneagent.web.api.admin.audit import read_cursor, write_cursor
 from phoneagent.web.api.queries import CURSOR
-from phoneagent.web.console.pages import Pages
+from phoneagent.web.console.pages import render
+from phoneagent.web.console.sees import Admin, Viewer
+from phoneagent.web.console.sources import Given
 
 DELIVERIES = 50
 DEEDS = 50
@@ -44,66 +44,67 @@ PARTS = (
     Part("/settings/audit", "Audit log"),
 )
 
+routes = APIRouter()
 
-def settings_pages(pages: Pages, sees: Sees, *, store: Store, settings: Sequence[object]) -> APIRouter:
-    """Their routes. `settings` are those of this process, as they may be shown."""
-    routes = APIRouter()
-    viewer, admin = sees("read"), sees("admin")
 
-    def render(request: Request, template: str, visitor: Visitor, **values: Any) -> HTMLResponse:
-        parts = PARTS if visitor.principal.allows("admin") else (ACCOUNT,)
-        return pages.render(request, f"settings/{template}.html", visitor, parts=parts, **values)
+def _render(request: Request, template: str, visitor: Visitor, **values: Any) -> HTMLResponse:
+    parts = PARTS if visitor.principal.allows("admin") else (ACCOUNT,)
+    return render(request, f"settings/{template}.html", visitor, parts=parts, **values)
 
-    @routes.get("/settings")
-    async def account(request: Request, visitor: Visitor = viewer) -> HTMLResponse:
-        return render(request, "account", visitor)
 
-    @routes.get("/settings/service")
-    async def service(request: Request, visitor: Visitor = admin) -> HTMLResponse:
-        return render(request, "service", visitor, settings=settings)
+@routes.get("/settings")
+async def account(request: Request, visitor: Viewer) -> HTMLResponse:
+    return _render(request, "account", visitor)
 
-    @routes.get("/settings/users")
-    async def users(request: Request, visitor: Visitor = admin) -> HTMLResponse:
-        return render(request, "users", visitor, users=await store.users.list(), roles=tuple(ROLES))
 
-    @routes.get("/settings/keys")
-    async def keys(request: Request, visitor: Visitor = admin) -> HTMLResponse:
-        now = datetime.now(UTC)
-        found = [(key, key.refused_at(now)) for key in reversed(await store.keys.list())]
-        return render(request, "keys", visitor, keys=found, scopes=SCOPES)
+@routes.get("/settings/service")
+async def service(request: Request, sources: Given, visitor: Admin) -> HTMLResponse:
+    return _render(request, "service", visitor, settings=sources.settings)
 
-    @routes.get("/settings/webhooks")
-    async def webhooks(request: Request, visitor: Visitor = admin) -> HTMLResponse:
-        asked = _asked(request, "webhook", "state")
-        state = next((state for state in DELIVERY_STATES if state == asked["state"]), None)
-        found = await store.webhooks.list()
-        deliveries = await store.deliveries.newest(DELIVERIES, webhook_id=asked["webhook"] or None, state=state)
-        return render(
-            request,
-            "webhooks",
-            visitor,
-            webhooks=found,
-            urls={webhook.id: webhook.url for webhook in found},
-            deliveries=deliveries,
-            asked=asked,
-            states=DELIVERY_STATES,
-            events=EVENTS,
-        )
 
-    @routes.get("/settings/audit")
-    async def audit(request: Request, visitor: Visitor = admin) -> HTMLResponse:
-        asked = _asked(request, "actor", "action", "call")
-        cursor = request.query_params.get("cursor", "")
-        page = await store.audit.page(
-            DeedFilter(asked["actor"] or None, asked["action"] or None, asked["call"] or None),
-            after=read_cursor(cursor) if CURSOR.fullmatch(cursor) else None,
-            limit=DEEDS,
-        )
-        further = page.following and _query(asked | {"cursor": write_cursor(page.following)})
-        deeds = [(deed, _in_words(deed.data)) for deed in page.deeds]
-        return render(request, "audit", visitor, deeds=deeds, asked=asked, further=further)
+@routes.get("/settings/users")
+async def users(request: Request, sources: Given, visitor: Admin) -> HTMLResponse:
+    return _render(request, "users", visitor, users=await sources.store.users.list(), roles=tuple(ROLES))
 
-    return routes
+
+@routes.get("/settings/keys")
+async def keys(request: Request, sources: Given, visitor: Admin) -> HTMLResponse:
+    now = datetime.now(UTC)
+    found = [(key, key.refused_at(now)) for key in reversed(await sources.store.keys.list())]
+    return _render(request, "keys", visitor, keys=found, scopes=SCOPES)
+
+
+@routes.get("/settings/webhooks")
+async def webhooks(request: Request, sources: Given, visitor: Admin) -> HTMLResponse:
+    asked = _asked(request, "webhook", "state")
+    state = next((state for state in DELIVERY_STATES if state == asked["state"]), None)
+    found = await sources.store.webhooks.list()
+    deliveries = await sources.store.deliveries.newest(DELIVERIES, webhook_id=asked["webhook"] or None, state=state)
+    return _render(
+        request,
+        "webhooks",
+        visitor,
+        webhooks=found,
+        urls={webhook.id: webhook.url for webhook in found},
+        deliveries=deliveries,
+        asked=asked,
+        states=DELIVERY_STATES,
+        events=EVENTS,
+    )
+
+
+@routes.get("/settings/audit")
+async def audit(request: Request, sources: Given, visitor: Admin) -> HTMLResponse:
+    asked = _asked(request, "actor", "action", "call")
+    cursor = request.query_params.get("cursor", "")
+    page = await sources.store.audit.page(
+        DeedFilter(asked["actor"] or None, asked["action"] or None, asked["call"] or None),
+        after=read_cursor(cursor) if CURSOR.fullmatch(cursor) else None,
+        limit=DEEDS,
+    )
+    further = page.following and _query(asked | {"cursor": write_cursor(page.following)})
+    deeds = [(deed, _in_words(deed.data)) for deed in page.deeds]
+    return _render(request, "audit", visitor, deeds=deeds, asked=asked, further=further)
 
 
 def _asked(request: Request, *names: str) -> dict[str, str]:

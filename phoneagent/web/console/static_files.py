@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 FOLDER = Path(__file__).parent / "static"
 
 
+@cache
 def static_root() -> str:
     """Where the files are: modules import each other by relative paths, so one hash stands for all of them."""
     found = sha256()

@@ -17,7 +17,7 @@ from phoneagent.store import Store
 from phoneagent.web.access.access import COOKIE, DEVICE_COOKIE, Access, CrowdedError
 from phoneagent.web.access.failures import UNKNOWN, FailedLogins
 from phoneagent.web.app import create_app
-from phoneagent.web.console import create_console
+from phoneagent.web.console import Sources, create_console
 from phoneagent.web.console.login import DEVICE_KEPT_S
 from phoneagent.web.drain import Drain
 from phoneagent.web.guard import guard_for
@@ -67,7 +67,8 @@ async def door(
     store.passwords._hasher = QUICK
     admin = password and await store.passwords.fingerprint(password)
     access = Access(store.users, store.sessions, store.passwords, store.audit, public_url, admin=admin)
-    site = SecurityHeaders(create_console(access), https=True)
+    sources = Sources(access, store, lambda: (), lambda call_id: False, None, ())
+    site = SecurityHeaders(create_console(sources), https=True)
     app = create_app(Switchboard(), PUBLIC_URL, guard_for(PUBLIC_URL, ["token"]), Drain(), site=site)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 50_000)), base_url=url) as http:
         yield Door(store, http)

@@ -72,7 +72,7 @@ class House:
         """The three: webhooks, API, console."""
         app = self.service.server.config.app
         site = app.router.default._app
-        return app, site._api.app, site._console
+        return app, site._api.app, site._console.app
 
     async def status(self, who: str, method: str, path: str, **headers: str) -> int:
         """What somebody is answered. The body is none that anything is done with."""
