@@ -208,7 +208,7 @@ class WriteBehind:
                 self._something_to_apply.set()
                 await asyncio.sleep(RETRY_WITHIN_S)
                 continue
-            if not self._new and not self._writing:
+            if not self.backlog.entries:  # the thread may have written some since we looked
                 self._all_kept.set()
 
     async def _apply_some(self) -> bool:
@@ -262,7 +262,8 @@ class WriteBehind:
         log.error("an entry can't be kept", extra=fields | {"reason": type(error).__name__})
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        """Have the thread do it, after what it was given before; whoever gives up waiting takes nothing back."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
 
     # In the thread
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from phoneagent.store.database import StoreError
 from phoneagent.store.journal import Journal, journals_left
 from tests.store import entries
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 
 
 class Database:
@@ -58,7 +59,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(module, "WRITE_EVERY_S", 0.01)
     monkeypatch.setattr(module, "APPLY_EVERY_S", 0.01)
     monkeypatch.setattr(module, "RETRY_WITHIN_S", 0.05)
-    monkeypatch.setattr(module, "CLOSE_WITHIN_S", 1.0)
+    monkeypatch.setattr(module, "CLOSE_WITHIN_S", WITHIN_S)
 
 
 @pytest.fixture
@@ -207,6 +208,7 @@ async def test_the_living_are_not_adopted(behind, database, folder):
     await other.start()
     assert await other.adopt() == []
     await other.close()
+    database.there = True
 
 
 async def test_an_entry_that_the_database_refuses_costs_no_other(behind, database, caplog):
@@ -265,7 +267,8 @@ async def test_with_the_disk_full_entries_go_from_memory_into_the_database(behin
     ) == 1
 
 
-async def test_once_the_disk_has_room_they_are_in_the_journal(database, folder, disk):
+async def test_once_the_disk_has_room_they_are_in_the_journal(database, folder, disk, monkeypatch):
+    monkeypatch.setattr(module, "CLOSE_WITHIN_S", 0.1)
     behind = WriteBehind(database.apply, folder, "one", redacted)
     await behind.start()
     database.there = False
@@ -308,3 +311,57 @@ async def test_a_disk_that_does_not_answer_fills_no_memory_without_end(database,
     await behind.flush(WITHIN_S)
     assert len([entry for entry in database.entries if isinstance(entry, TurnKept)]) == 75
     await behind.close()
+
+
+class BusyThread:
+    """Keeps the thread at looking into the journal, once nothing is in it, until it may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_go_on = threading.Event()
+        self.is_busy = False
+        take = Journal.take
+
+        def take_slowly(journal: Journal, most: int) -> tuple[list[Entry], int]:
+            found = take(journal, most)
+            if not found[1]:
+                self.is_busy = True
+                self.may_go_on.wait(WITHIN_S)
+            return found
+
+        monkeypatch.setattr(Journal, "take", take_slowly)
+
+    async def has_to_write(self, behind: WriteBehind, entry: Entry) -> None:
+        """Give it an entry to write once it may go on."""
+        await until(lambda: self.is_busy)
+        behind.put(entry)
+        await until(lambda: not behind._new)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():  # noqa: ASYNC110 -- a thread tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_what_is_written_while_nothing_is_found_is_waited_for(behind, database, monkeypatch):
+    thread = BusyThread(monkeypatch)
+    behind.put(entries.began())
+    await thread.has_to_write(behind, entries.over())
+    thread.may_go_on.set()
+    assert await behind.flush(WITHIN_S)
+    assert database.entries == [entries.began(), entries.over()]
+
+
+async def test_what_is_still_to_be_written_when_time_is_up_is_at_the_next_start(database, folder, monkeypatch):
+    monkeypatch.setattr(module, "CLOSE_WITHIN_S", 0.01)
+    thread = BusyThread(monkeypatch)
+    behind = WriteBehind(database.apply, folder, "one", redacted)
+    await behind.start()
+    behind.put(entries.began())
+    await thread.has_to_write(behind, entries.over())
+    closing = asyncio.create_task(behind.close())
+    await until(lambda: all(task.done() for task in behind._tasks))
+    thread.may_go_on.set()
+    await closing
+    [left] = journals_left(folder)
+    assert left.take(100)[0] == [entries.over()]
