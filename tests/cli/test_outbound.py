@@ -6,7 +6,6 @@ import asyncio
 import random
 import re
 import shlex
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from phoneagent.simulate.scripted_model import ScriptedModel, expect
 from phoneagent.store import open_store
 from tests.calls.service import AUTH_TOKEN, NUMBER, serving, tone, write_agent
 from tests.house.tree import ROOT
+from tests.ports import refusing_port
 
 ADA = "+12125550123"
 SALES = "tools: [end_call]\ngreeting: Hello.\nidle: none"
@@ -84,8 +84,8 @@ async def desk(folder: Path, front_matter: str = SALES, **settings: str) -> Asyn
 
 
 async def test_the_agent_calls_and_talks_to_whom_it_was_told_of(tmp_path):
-    async with desk(tmp_path) as at:
-        at.twilio.answers(ADA, Person(ring_s=25, hangs_up_after_s=30))
+    async with desk(tmp_path, SALES + "\noutbound: {timeout_s: 120}") as at:
+        at.twilio.answers(ADA, Person(ring_s=60, hangs_up_after_s=60))
         code, lines, errors = await at.call("--var", "name=Ada Lovelace")
         assert (code, errors) == (0, "")
         assert lines[-2:] == ["answered", "ended"]
@@ -176,7 +176,7 @@ async def test_what_twilio_refuses_says_what_to_do(tmp_path, code, what_to_do):
 
 async def test_an_answer_of_twilios_that_is_lost_is_no_second_call(tmp_path):
     async with desk(tmp_path) as at:
-        at.twilio.answers(ADA, Person(ring_s=10, hangs_up_after_s=30))
+        at.twilio.answers(ADA, Person(ring_s=10, hangs_up_after_s=60))
         at.twilio.fail("POST", "/Calls.json", with_=Fault.reset_after)
         code, lines, _ = await at.call()
         assert (code, lines[-2:]) == (0, ["answered", "ended"])
@@ -191,14 +191,13 @@ async def test_a_service_without_an_account_says_what_to_set(tmp_path):
 
 
 async def test_without_a_service_it_says_how_to_start_one(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    run = await asyncio.to_thread(
-        CliRunner().invoke,
-        main,
-        ["call", ADA, "--agent", "sales"],
-        env={"PHONEAGENT_DATA": str(tmp_path), "PHONEAGENT_PORT": str(port)},
-    )
+    with refusing_port() as port:
+        run = await asyncio.to_thread(
+            CliRunner().invoke,
+            main,
+            ["call", ADA, "--agent", "sales"],
+            env={"PHONEAGENT_DATA": str(tmp_path), "PHONEAGENT_PORT": str(port)},
+        )
     assert run.exit_code == 1
     assert f"no service answers at http://127.0.0.1:{port}: start it with phoneagent serve" in run.stderr
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from phoneagent.cli import main
 from phoneagent.store import Store
 from phoneagent.store.database import open_database
 from phoneagent.store.outbox import announce
+from tests.ports import refusing_port
 from tests.store.new_database import store_at
 
 URL = "https://example.com/calls"
@@ -144,10 +144,9 @@ def test_a_test_that_fails_says_what_came_back(typed):
         webhook, _ = added(typed, f"http://127.0.0.1:{port}/", "--allow-private")
         result = typed("test", webhook)
     assert (result.exit_code, result.stderr) == (1, "Error: it answered 500 Internal Server Error\n")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    webhook, _ = added(typed, f"http://127.0.0.1:{port}/", "--allow-private")
-    result = typed("test", webhook)
+    with refusing_port() as port:
+        webhook, _ = added(typed, f"http://127.0.0.1:{port}/", "--allow-private")
+        result = typed("test", webhook)
     assert (result.exit_code, "it can't be reached" in result.stderr) == (1, True)
 
 

@@ -25,6 +25,7 @@ from phoneagent.simulate.script import HangUp
 from phoneagent.simulate.scripted_model import ScriptedModel
 from phoneagent.twilio.errors import TwilioError
 from tests.ops.front import Certificate, Front, in_front
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NUMBER, OLD = "+15550100", "https://old.example.com/voice"
@@ -151,12 +152,6 @@ async def here(desk: Desk, *numbers: str) -> AsyncIterator[Here]:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def until(condition: Callable[[], object]) -> None:

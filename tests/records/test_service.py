@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from phoneagent.store import open_store
 from tests.calls.service import CALLER, NUMBER
 from tests.calls.telephony import scene
 from tests.house.tree import ROOT
+from tests.ports import free_port
 from tests.tools.web import Received, answer, serving
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
@@ -60,7 +60,7 @@ async def test_a_call_is_told_of_from_its_beginning_to_its_end(tmp_path: Path):
     async with serving(take) as receiver:
         verifier = Webhook(await added(tmp_path, receiver.port))
         async with message_left(tmp_path) as call_id:
-            requests = [await asyncio.wait_for(arrived.get(), 10) for _ in range(3)]
+            requests = [await asyncio.wait_for(arrived.get(), 30) for _ in range(3)]
     told = {event["type"]: event for event in (verifier.verify(each.body, each.headers) for each in requests)}
     assert sorted(told) == ["call.ended", "call.started", "message.taken"]
     assert {event["data"]["call_id"] for event in told.values()} == {call_id}
@@ -74,8 +74,7 @@ async def test_a_call_is_told_of_from_its_beginning_to_its_end(tmp_path: Path):
 
 
 async def test_the_receiver_of_the_page_receives(tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     secret = await added(tmp_path, port)
     receiver = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", example("python")),
@@ -87,7 +86,7 @@ async def test_the_receiver_of_the_page_receives(tmp_path: Path):
     try:
         await accepting(port)
         async with message_left(tmp_path) as call_id:
-            lines = [await asyncio.wait_for(receiver.stdout.readline(), 10) for _ in range(3)]
+            lines = [await asyncio.wait_for(receiver.stdout.readline(), 30) for _ in range(3)]
     finally:
         receiver.kill()
         await receiver.wait()
@@ -100,7 +99,7 @@ async def test_the_receiver_of_the_page_receives(tmp_path: Path):
 
 async def accepting(port: int) -> None:
     """Wait until somebody listens there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
