@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import random
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from phoneagent.simulate.audio import ClipError
 from phoneagent.simulate.fake_phone import FakePhone
+from phoneagent.simulate.record import CallRecord
 from phoneagent.simulate.script import (
     DropConnection,
     HangUp,
@@ -26,6 +28,7 @@ from phoneagent.simulate.script import (
     WaitForAgent,
 )
 from phoneagent.twilio.signature import sign
+from tests.calls.virtual_time import VirtualTimeLoop
 from tests.simulate.tiny_service import TinyService
 
 TOKEN = "12345"
@@ -119,9 +122,16 @@ async def test_a_call_from_the_webhook_to_the_callers_hang_up():
     assert len(service.requests) == 2  # nobody is asked what to do after a hang-up
 
 
-async def test_frames_come_every_20_ms_of_the_clock_and_do_not_drift():
+def test_frames_come_every_20_ms_of_the_clock_and_do_not_drift():
     agent = Agent()
-    record = await call(TinyService(STREAM, conversation=agent), [Silence(1.0), HangUp()])
+    service = TinyService(STREAM, conversation=agent)
+
+    async def in_virtual_time() -> CallRecord:
+        async with service.running(), phone(service, clock=asyncio.get_running_loop().time) as handset:
+            return await handset.dial("+15550100", [Silence(1.0), HangUp()]).ended()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        record = runner.run(in_virtual_time())
     media = [message["media"] for message in agent.heard if message["event"] == "media"]
     assert len(media) == record.line.frames_sent == 51
     assert [m["chunk"] for m in media] == [str(n) for n in range(1, 52)]

