@@ -54,7 +54,7 @@ class Client:
     async def send(self, type_: str, **fields: Any) -> None:
         await self.socket.send(json.dumps({"type": type_, **fields}))
 
-    async def until(self, type_: str, timeout_s: float = 10) -> Event:
+    async def until(self, type_: str, timeout_s: float = 60) -> Event:
         """The next event of this type."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -8,7 +8,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -131,7 +131,7 @@ class Figures:
         return len(self.deliveries) - len(self.flaky.accepted)
 
 
-async def run(count: int, address: str, *, couriers: int = 2) -> Figures:
+async def run(count: int, address: str, *, couriers: int = 2, delays_s: Sequence[float] = DELAYS_S) -> Figures:
     """Have so many messages sent by several services to a flaky receiver, and to one that is gone after ten."""
     flaky, gone = Receiver(), Receiver(gone_after=10)
     databases = [await open_database(address) for _ in range(couriers)]
@@ -144,7 +144,7 @@ async def run(count: int, address: str, *, couriers: int = 2) -> Figures:
             ids.append(webhook.id)
         await _announce(databases[0], count)
         began = time.monotonic()
-        working = [_courier(database) for database in databases]
+        working = [_courier(database, delays_s) for database in databases]
         for courier in working:
             courier.start()
         while await deliveries.newest(1, state="pending"):  # noqa: ASYNC110 - the end shows in the database only
@@ -162,9 +162,9 @@ async def run(count: int, address: str, *, couriers: int = 2) -> Figures:
     return Figures(flaky, gone, of_flaky, late, seconds)
 
 
-def _courier(database: Database) -> Courier:
+def _courier(database: Database, delays_s: Sequence[float]) -> Courier:
     sender = Sender(timeout_s=TIMEOUT_S)
-    return Courier(Webhooks(database), Deliveries(database), sender, delays_s=DELAYS_S, every_s=0.05)
+    return Courier(Webhooks(database), Deliveries(database), sender, delays_s=delays_s, every_s=0.05)
 
 
 async def _announce(database: Database, count: int) -> None:

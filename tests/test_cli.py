@@ -122,11 +122,11 @@ async def test_a_second_signal_ends_the_service_without_a_traceback(home):
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    while b'"listening"' not in await asyncio.wait_for(process.stderr.readline(), 20):
+    while b'"listening"' not in await asyncio.wait_for(process.stderr.readline(), 60):
         pass
     process.send_signal(signal.SIGTERM)  # perhaps in the middle of writing that line
     process.send_signal(signal.SIGINT)
-    errors = (await asyncio.wait_for(process.communicate(), 20))[1].decode()
+    errors = (await asyncio.wait_for(process.communicate(), 60))[1].decode()
     assert process.returncode is not None
     assert "Traceback" not in errors
 
@@ -246,7 +246,7 @@ async def test_ctrl_c_ends_the_demo_at_once(home):
         stderr=asyncio.subprocess.PIPE,
     )
     assert demo.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while b"the line is open" not in await demo.stdout.readline():
             pass
         demo.send_signal(signal.SIGINT)

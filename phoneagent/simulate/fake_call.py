@@ -113,7 +113,7 @@ class FakeCall:
         await asyncio.wait({self._task})
         return self.record
 
-    async def until(self, condition: Callable[[CallRecord], object], timeout_s: float | None = 10.0) -> CallRecord:
+    async def until(self, condition: Callable[[CallRecord], object], timeout_s: float | None = 30.0) -> CallRecord:
         """Wait until something is true of the record, None: for as long as it takes. Raises TimeoutError."""
         await self._watchers.until(lambda: condition(self.record), timeout_s)
         return self.record

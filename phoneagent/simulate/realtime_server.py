@@ -128,7 +128,7 @@ class RealtimeServer(Generic[S]):
         for session in self.sessions:
             session.close(1001)
 
-    async def session(self, number: int = 0, timeout_s: float = 5.0) -> S:
+    async def session(self, number: int = 0, timeout_s: float = 30.0) -> S:
         """The session that came `number`-th, from 0, as soon as there is one. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while len(self.sessions) <= number:

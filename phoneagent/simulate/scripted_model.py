@@ -99,7 +99,7 @@ class ScriptedSession(RealtimeSession):
         self._returned: set[int] = set()
         self._news: list[asyncio.Future[None]] = []
 
-    async def received(self, type: str, timeout_s: float = 5.0, **fields: Any) -> Event:
+    async def received(self, type: str, timeout_s: float = 30.0, **fields: Any) -> Event:
         """The first event of this type, with at least these fields, that was not returned before.
 
         Raises TimeoutError.

@@ -150,6 +150,6 @@ async def test_a_saved_file_takes_effect_and_a_broken_one_is_logged_once(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the directory tells nobody that it has changed
             await asyncio.sleep(0.01)

@@ -65,11 +65,12 @@ class Desk:
         for _ in tools:
             await session.received("conversation.item.create", item={"type": "function_call_output"})
         call.hang_up()
-        record = await asyncio.wait_for(finished.get(), 10)
+        record = await asyncio.wait_for(finished.get(), 30)
 
         async def kept(store: Store) -> bool:
             found = await store.calls.get(record.call_id)
-            return found is not None and found.row.ended is not None and bool(found.recordings)
+            unfinished = any((self.folder / "data" / "events").rglob("*.jsonl"))
+            return found is not None and found.row.ended is not None and bool(found.recordings) and not unfinished
 
         await self.until(kept)
 
@@ -82,7 +83,7 @@ class Desk:
 
     async def until(self, true: Callable[[Store], Awaitable[bool]]) -> None:
         store = await open_store(f"sqlite:///{self.folder}/data/phoneagent.db")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await true(store):  # noqa: ASYNC110 -- it is in a database
                 await asyncio.sleep(0.05)
         await store.close()

@@ -34,7 +34,7 @@ async def test_nothing_outlives_a_parent_that_was_killed() -> None:
     assert len(children) == 5  # the engine, and ears and mouth of two calls
     parent.kill()
     await parent.wait()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=10)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=30)
     assert alive == []
 
 

@@ -40,7 +40,7 @@ async def listen(worker: Worker, answer: Callable[[httpx.Request], httpx.Respons
         for at in range(0, len(speech), 160):
             await ears.hear(base64.b64encode(speech[at : at + 160]).decode())
         events: list[Heard] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (events and isinstance(events[-1], TurnHeard)):
                 events.append(await heard.get())
         await ears.reset()

@@ -14,7 +14,8 @@ echo "$@" > "$0.arguments"
 echo "INF Requesting new quick Tunnel on trycloudflare.com..." >&2
 {then}
 """
-OPENS = """echo "INF |  https://blue-door-ada.trycloudflare.com  |" >&2
+OPENS = """{before}
+echo "INF |  https://blue-door-ada.trycloudflare.com  |" >&2
 echo "INF Registered tunnel connection connIndex=0" >&2
 {after}"""
 STAYS = "exec sleep 60"
@@ -30,7 +31,7 @@ def cloudflared(folder: Path, then: str) -> str:
 
 async def test_cloudflared_says_the_address_and_ends_with_us(tmp_path: Path):
     program = cloudflared(
-        tmp_path, OPENS.format(after=f"trap 'kill $!; touch {tmp_path}/ended; exit' TERM; sleep 60 & wait")
+        tmp_path, OPENS.format(before=f"trap 'touch {tmp_path}/ended; kill $!; exit' TERM", after="sleep 60 & wait")
     )
     async with tunnel.cloudflared(8123, program) as way:
         assert way.url == "https://blue-door-ada.trycloudflare.com"
@@ -40,9 +41,11 @@ async def test_cloudflared_says_the_address_and_ends_with_us(tmp_path: Path):
 
 
 async def test_a_cloudflared_that_breaks_off_is_told(tmp_path: Path):
-    program = cloudflared(tmp_path, OPENS.format(after='sleep 0.1; echo "ERR Lost connection with the edge" >&2'))
+    program = cloudflared(
+        tmp_path, OPENS.format(before="", after='sleep 0.1; echo "ERR Lost connection with the edge" >&2')
+    )
     async with tunnel.cloudflared(8123, program) as way:
-        assert await asyncio.wait_for(way.broken, 5) == "cloudflared has ended: ERR Lost connection with the edge"
+        assert await asyncio.wait_for(way.broken, 30) == "cloudflared has ended: ERR Lost connection with the edge"
 
 
 async def test_a_cloudflared_that_does_not_open_says_why(tmp_path: Path):
@@ -53,8 +56,8 @@ async def test_a_cloudflared_that_does_not_open_says_why(tmp_path: Path):
 
 
 async def test_a_cloudflared_that_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tunnel, "OPENS_WITHIN_S", 0.3)
-    with pytest.raises(OpsError, match=r"within 0\.3 s: INF Requesting"):
+    monkeypatch.setattr(tunnel, "OPENS_WITHIN_S", 3.0)  # in which a busy machine begins a program
+    with pytest.raises(OpsError, match="within 3 s: INF Requesting"):
         async with tunnel.cloudflared(8123, cloudflared(tmp_path, STAYS)):
             pass
 

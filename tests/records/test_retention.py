@@ -167,6 +167,6 @@ async def test_a_database_that_is_away_is_no_end_of_it(house: House, monkeypatch
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 -- nobody tells
             await asyncio.sleep(0.01)

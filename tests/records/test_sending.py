@@ -119,7 +119,7 @@ async def test_one_that_resets_the_connection_or_is_not_there_has_failed(sender,
 
 async def test_an_endless_answer_is_not_read_to_its_end(sender, network):
     endless = b"HTTP/1.1 200 -\r\nContent-Length: 999999999\r\n\r\n" + bytes(256 * 1024)  # and then nothing
-    told, _ = await asyncio.wait_for(sent(sender, network, endless), 5)
+    told, _ = await asyncio.wait_for(sent(sender, network, endless), 10)
     assert told == Answer(200)
 
 

@@ -54,7 +54,7 @@ async def recording(store: Store) -> StoredRecording:
 
 async def upload_until(uploader: Uploader, true: Callable[[], bool]) -> None:
     uploader.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 -- neither files nor buckets tell
             await asyncio.sleep(0.01)
     await uploader.close()

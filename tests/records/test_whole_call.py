@@ -15,6 +15,7 @@ from tests.records.fake_chat import chatting, says
 
 AGENT = """
 greeting: Good evening, this is the Blue Door.
+idle: none
 language: de
 after_call: {summary: true, prompt: One word., extract: {people: {type: integer}}}
 """
@@ -22,7 +23,7 @@ after_call: {summary: true, prompt: One word., extract: {people: {type: integer}
 
 async def test_a_call_is_summarized_by_what_was_heard_on_it(tmp_path: Path):
     write_agent(tmp_path, AGENT)
-    greeting = expect("response.create").then(*response(Speech("Good evening, this is the Blue Door.", ms=5000)))
+    greeting = expect("response.create").then(*response(Speech("Good evening, this is the Blue Door.", ms=10_000)))
     async with (
         chatting(says({"summary": "Öffnungszeiten.", "extracted": {"people": None}})) as chat,
         ScriptedModel([greeting]) as model,
@@ -38,12 +39,12 @@ async def test_a_call_is_summarized_by_what_was_heard_on_it(tmp_path: Path):
         await call.until(lambda record: record.caller.utterances)
         session.interrupt()
         session.emit(Pause(0.1), *caller_turn_ended(), transcribed("When are you open?"))
-        while await asyncio.wait_for(said.get(), 10) != "When are you open?":
+        while await asyncio.wait_for(said.get(), 30) != "When are you open?":
             pass
         call.hang_up()
         await call.ended()
         store = await open_store(f"sqlite:///{tmp_path}/data/phoneagent.db")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any(row.summary for row in (await store.calls.page()).calls):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.1)
         [row] = (await store.calls.page()).calls

@@ -44,7 +44,7 @@ def client(model: ScriptedModel) -> AsyncOpenAI:
 async def types_until(connection: Any, last: str) -> list[str]:
     """The types of the server's events up to and including `last`."""
     types: list[str] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not types or types[-1] != last:
             types.append((await connection.recv()).type)
     return types
@@ -62,7 +62,7 @@ async def test_a_voice_turn_as_the_openai_client_sees_it():
         assert updated.session.audio.output.format.type == "audio/pcmu"
         await c.response.create()
         types = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in c:
                 types.append(event.type)
                 if event.type == "response.output_audio.delta":
@@ -277,6 +277,6 @@ async def test_sessions_follow_their_own_scripts():
                 await c.response.create()
                 await types_until(c, "conversation.created")
                 assert (await c.recv()).error.code == f"session {number}"
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await (await model.session(number)).closed
         assert model.open_sessions == 0

@@ -53,7 +53,7 @@ class Server:
         """Stop it; who is connected loses their connection."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)  # at once, as in a crash
-            self._process.wait(10)
+            self._process.wait(30)
             self._process = None
 
 

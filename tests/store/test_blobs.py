@@ -137,7 +137,7 @@ async def test_what_can_not_be_uploaded_stays_where_it_is(tmp_path: Path, fake: 
     with pytest.raises(BlobError, match=r"CA1\.wav can't be uploaded to s3://calls"):
         await bucket(fake, patience_s=0.2).keep(NAME, file, sha256)
     assert file.read_bytes() == CONTENT
-    assert fake.requests["PUT"] > 1
+    assert fake.requests["PUT"]
 
 
 async def test_what_arrives_in_part_has_not_arrived(tmp_path: Path, fake: FakeS3):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import text
 
+from phoneagent.core.records import Entry
 from phoneagent.core.redaction.entries import redacted
 from phoneagent.store.behind import WriteBehind
 from phoneagent.store.calls import Calls
-from phoneagent.store.database import Database, open_database
+from phoneagent.store.database import Database, StoreError, open_database
 from phoneagent.store.entries import Entries
 from tests.store import entries
 
@@ -25,7 +28,16 @@ async def limit(database: Database, pages: int) -> None:
 
 async def test_what_a_full_database_does_not_take_is_in_it_when_there_is_room(tmp_path: Path):
     database = await open_database(f"sqlite:///{tmp_path}/a.db")
-    behind = WriteBehind(Entries(database).apply, tmp_path / "journal", "one", redacted)
+    refused = asyncio.Event()
+
+    async def apply(instance: str, some: Sequence[Entry]) -> None:
+        try:
+            await Entries(database).apply(instance, some)
+        except StoreError:
+            refused.set()
+            raise
+
+    behind = WriteBehind(apply, tmp_path / "journal", "one", redacted)
     await behind.start()
     await limit(database, 1)
     for number in range(CALLS):
@@ -33,11 +45,12 @@ async def test_what_a_full_database_does_not_take_is_in_it_when_there_is_room(tm
         for turn in range(TURNS):
             behind.put(entries.said(f"c{number}", turn))
         behind.put(entries.over(f"c{number}", turns=TURNS))
-    assert not await behind.flush(1)
+    await refused.wait()
+    assert not await behind.flush(0.1)
     assert behind.backlog.away_s is not None
     assert behind.backlog.entries >= CALLS * TURNS / 2
     await limit(database, 100_000)
-    assert await behind.flush(20)
+    assert await behind.flush(60)
     calls = Calls(database)
     for number in range(CALLS):
         call = await calls.get(f"c{number}")

@@ -106,7 +106,7 @@ async def test_a_webhook_that_is_removed_meanwhile_costs_no_record(address):
     async with database.begin() as removing:
         await removing.execute(delete(webhooks))
         applying = asyncio.create_task(Entries(database).apply("i1", [began()]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await waiting():  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(0.01)
     await applying

@@ -212,7 +212,7 @@ class FakeTwilio:
         """Every status callback that was sent."""
         return self._callbacks.told
 
-    async def until(self, condition: Callable[[], object], timeout_s: float | None = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout_s: float | None = 30.0) -> None:
         """Wait until something is true of what happens here: of calls, conferences, messages. Raises TimeoutError."""
         await self._exchange.until(condition, timeout_s)
 

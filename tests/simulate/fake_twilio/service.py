@@ -113,7 +113,9 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
         return super().request(method, moved.geturl(), *args, **options)
 
 
-def client_of(twilio: FakeTwilio, username: str | None = None, password: str = TOKEN, timeout_s: float = 5.0) -> Client:
+def client_of(
+    twilio: FakeTwilio, username: str | None = None, password: str = TOKEN, timeout_s: float = 30.0
+) -> Client:
     """Twilio's own client, which finds the API at the fake one."""
     http = _Http(twilio.api_url, timeout_s)
     return Client(username or twilio.account_sid, password, twilio.account_sid, http_client=http)
