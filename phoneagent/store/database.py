@@ -215,12 +215,21 @@ def _engine(url: URL, *, looking: bool = False) -> AsyncEngine:
         url,
         pool_size=LOOKING if looking else 1,  # one that writes, so that nobody meets a lock of our own
         max_overflow=0,
-        connect_args={"timeout": BUSY_S},
+        connect_args={"timeout": BUSY_S, "factory": _SqliteConnection},
         json_serializer=as_json,
         hide_parameters=True,
     )
     _prepare_sqlite(engine.sync_engine, looking=looking)
     return engine
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def close(self) -> None:
+        # Of who is cancelled amid a statement with results, SQLite would keep the lock for as long as Python keeps the
+        # cursor: until the next garbage collection nobody could write.
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(engine: Engine, *, looking: bool = False) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import stat
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import asyncpg
@@ -114,6 +114,21 @@ async def test_nobody_waits_for_who_only_looks(address):
                 assert (await other.execute(text("SELECT count(*) FROM erasures"))).scalar() == 0
     async with database.look() as looking:
         assert (await looking.execute(text("SELECT count(*) FROM erasures"))).scalar() == 1
+    await database.close()
+
+
+async def test_who_is_cut_off_amid_a_statement_keeps_nobody_from_writing(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("phoneagent.store.database.BUSY_S", 0.0)
+    database = await open_database(f"sqlite:///{tmp_path}/a.db")
+    with suppress(asyncio.CancelledError):
+        async with database.begin() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            cursor = await driver.execute("INSERT INTO instances VALUES ('i1', 0, 0), ('i2', 0, 0) RETURNING id")
+            await connection.invalidate()  # as SQLAlchemy does then
+            raise asyncio.CancelledError
+    async with database.begin() as connection:  # though the cursor, which has not been read to its end, is still there
+        assert (await connection.execute(text("SELECT count(*) FROM instances"))).scalar_one() == 0
+    del cursor
     await database.close()
 
 
