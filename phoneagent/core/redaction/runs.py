@@ -32,7 +32,7 @@ _DATE = (
 WORDS = re.compile(r"\d+|[^\W\d_]+")
 _SIZES = {word: len(str(number.value)) for word, number in NUMBERS.items()}
 _SIZES |= {word: len(str(scale)) for word, scale in SCALES.items()} | REPEATS
-_TOKEN = re.compile(rf"(?P<date>{_DATE})|(?P<digits>\d+)|(?P<word>[^\W\d_]+)|(?P<sign>[+$€£¥%=])")
+_TOKEN = re.compile(rf"(?P<date>{_DATE})|(?P<digits>\d+)|(?P<word>[^\W\d_]+)|(?P<sign>(?<!\d)\+|\+(?!\d)|[$€£¥%=])")
 
 
 class Glance(NamedTuple):
@@ -43,7 +43,8 @@ class Glance(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A group of digits, a word (plain: lower case, no accents), or a sign at which no number goes on."""
+    """A group of digits, a word (plain: lower case, no accents), or a sign at which no number goes on: a plus does not
+    count between digits, where forms write one for a space."""
 
     start: int
     end: int

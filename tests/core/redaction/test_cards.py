@@ -104,6 +104,11 @@ def test_a_number_behind_a_plus_is_a_telephone_number():
     assert redactor.text("it's +4111 1111 1111 1111") == "it's +[card]"
 
 
+def test_a_plus_between_digits_is_the_space_of_a_form():
+    assert redactor.text("card=4111+1111+1111+1111&name=Ada") == "card=[card]&name=Ada"
+    assert redactor.text("4111 1111 + 1111 1111") == "4111 1111 + 1111 1111"
+
+
 def test_a_date_ends_a_number_only_where_no_card_can_begin():
     assert redactor.text("2026-11-21 14:52:57.123456") == "2026-11-21 14:52:57.123456"
     random = Random(1)
