@@ -29,6 +29,7 @@ from phoneagent.store.event_logs import FULL, Head, Step, head_line, lines, new_
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 2.0
+MOST_WAITING = 10_000  # steps of one call, some two minutes of it, that the disk may be behind
 MOST_BYTES = 50_000_000  # of one call, before it is compressed: some hours
 
 
@@ -53,7 +54,7 @@ class LoggedBridge(CallBridge):
         return commands
 
     def _note(self, event: Event | None, now: float, commands: Commands, terminator: str = "") -> None:
-        self._steps.waiting.append((now, event, commands, terminator))
+        self._steps.add(now, event, commands, terminator)
         self._steps.over = self.ended is not None
 
 
@@ -110,8 +111,8 @@ class _Steps:
     """Those of one call, on their way to its file."""
 
     def __init__(self, path: Path, head: Head) -> None:
-        self.waiting: deque[tuple[float, Event | None, Commands, str]] = deque()
         self.over = False
+        self._waiting: deque[tuple[float, Event | None, Commands, str]] = deque()
         self._path = path
         self._head = head
         self._disguise = Disguise()
@@ -119,6 +120,14 @@ class _Steps:
         self._written = 0
         self._given_up = False
         self._finished = False
+
+    def add(self, now: float, event: Event | None, commands: Commands, terminator: str) -> None:
+        """Take a step, unless the log was given up."""
+        if self._given_up:
+            return
+        self._waiting.append((now, event, commands, terminator))
+        if len(self._waiting) > MOST_WAITING:
+            self._give_up("the disk does not keep up")
 
     def write(self) -> bool:
         """Write what waits. Returns whether the log is finished; it never raises."""
@@ -132,12 +141,15 @@ class _Steps:
                 self._file.close()
                 _compress(self._path)
         except Exception as error:  # whatever it is, it is not worth a call, nor the other logs
-            self._given_up = True
-            log.error("event log given up", extra={"call_id": self._head.call_id, "reason": str(error)})
-        if self._given_up:
-            self.waiting.clear()
+            self._give_up(str(error))
         self._finished = over
         return over
+
+    def _give_up(self, reason: str) -> None:
+        if not self._given_up:
+            self._given_up = True
+            log.error("event log given up", extra={"call_id": self._head.call_id, "reason": reason})
+        self._waiting.clear()
 
     def _write_lines(self, new: Iterable[bytes]) -> None:
         if self._file is None:
@@ -155,8 +167,8 @@ class _Steps:
 
     def _taken(self) -> Iterator[Step]:
         arguments = self._disguise.arguments
-        while self.waiting:
-            now, event, commands, terminator = self.waiting.popleft()
+        while self._waiting:
+            now, event, commands, terminator = self._waiting.popleft()
             if isinstance(event, CallerAudio) and commands == (AppendAudio(event.audio),):  # nearly always
                 sound = sound_of_caller(event.audio)
                 yield Step(now, CallerAudio(sound), [{"do": "AppendAudio", "audio": sound}])

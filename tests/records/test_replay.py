@@ -185,6 +185,17 @@ async def test_what_is_left_on_a_machine_is_disguised_and_can_be_replayed(tmp_pa
     assert b"table" not in gzip.decompress(path.read_bytes()).split(b"\n", 1)[1]
 
 
+async def test_a_disk_that_does_not_keep_up_costs_the_log_and_no_more_room(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(event_log, "MOST_WAITING", 10)
+    logs, bridge = logged(tmp_path)
+    for number, event in enumerate(TALK):  # with no time to write in between
+        bridge.receive(event, 1.0 + number / 50)
+    bridge.receive(on.StreamEnded(), 9.0)
+    await logs.close()
+    assert caplog.text.count("event log given up") == 1
+    assert log_of(tmp_path, "call1", ANSWERED) is None
+
+
 async def test_a_log_that_becomes_too_long_ends_and_can_be_replayed(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(event_log, "MOST_BYTES", 1500)
     replayed = replay(await talk(tmp_path))
