@@ -39,6 +39,8 @@ FILES_WANTED_GONE = timedelta(days=30)  # for so long a machine may be away that
 DELIVERIES_KEPT = timedelta(days=30)
 AUDIT_KEPT = timedelta(days=400)
 
+_OF_RECORDING = ("consent", "recording")  # events that are no matter of the transcript's: why there was a recording
+
 _DELETABLE = and_(calls.c.ended.is_not(None), calls.c.held.is_(False))
 _DAYS = {"recording": calls.c.recording_days, "transcript": calls.c.transcript_days, "call": calls.c.call_days}
 
@@ -75,8 +77,8 @@ class Erasure:
         return deleted
 
     async def delete_transcripts(self, call_ids: Iterable[str]) -> int:
-        """Delete what was said, done and taken down in calls, but for those that are held or go on. Returns of how
-        many."""
+        """Delete what was said, done and taken down in calls, but for those that are held or go on. Whether the caller
+        might be recorded stays. Returns of how many."""
         count = 0
         for some in batches(call_ids):
             async with self._database.begin() as connection:
@@ -86,8 +88,10 @@ class Erasure:
                 await self._doom(connection, rows, recordings=False, event_log=True)
                 await _delete_around(connection, rows)
                 await remember(connection, ids, transcripts_only=True)
-                for table in (turns, tool_runs, call_events, notes, call_words):
+                for table in (turns, tool_runs, notes, call_words):
                     await connection.execute(delete(table).where(table.c.call_id.in_(ids)))
+                happened = call_events.c.call_id.in_(ids) & call_events.c.kind.not_in(_OF_RECORDING)
+                await connection.execute(delete(call_events).where(happened))
                 gone = {"summary": None, "extracted": None, "transcript_deleted": self._clock()}
                 await connection.execute(update(calls).where(calls.c.id.in_(ids)).values(gone))
                 # what is not there can't be summed up

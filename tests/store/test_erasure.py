@@ -12,7 +12,16 @@ from sqlalchemy import insert, select, text
 
 from phoneagent.core.agents import Retention
 from phoneagent.core.dials import Dial
-from phoneagent.core.records import CallBegan, CallOver, Entry, MessageTaken, RecordingKept, ToolKept, TurnKept
+from phoneagent.core.records import (
+    CallBegan,
+    CallOver,
+    Entry,
+    Happened,
+    MessageTaken,
+    RecordingKept,
+    ToolKept,
+    TurnKept,
+)
 from phoneagent.core.redaction.telephones import TelephoneNumber
 from phoneagent.core.transcript import Turn
 from phoneagent.store import Store, open_store
@@ -116,8 +125,9 @@ async def test_another_call_stays_as_it_is(store: Store):
     assert [message.call_id for message in await store.messages.newest()] == ["b"]
 
 
-async def test_of_a_transcript_nothing_stays(store: Store, database: Database):
-    await store.entries.apply("i", called("a"))
+async def test_of_a_transcript_nothing_stays_but_why_there_was_a_recording(store: Store, database: Database):
+    agreed = Happened("a", 2, 3.0, "consent", {"given": True, "how": "key"})
+    await store.entries.apply("i", [*called("a"), agreed])
     await store.calls.add_note("a", "bob", "What a call")
     assert await store.erasure.delete_transcripts(["a"]) == 1
     call = await store.calls.get("a")
@@ -126,7 +136,7 @@ async def test_of_a_transcript_nothing_stays(store: Store, database: Database):
     assert (call.turns, call.tools, call.events, call.notes, call.row.summary, call.extracted) == (
         (),
         (),
-        (),
+        (agreed,),
         (),
         None,
         None,
