@@ -7,6 +7,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", settings(), deadline=None)  # how busy it is, is no matter of a test's
+settings.load_profile("any machine")
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes; a run leaves some hundred MiB

@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phoneagent.agents.edits import NotEditableError, _meant, edited
@@ -143,7 +143,6 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, 
 ITEMS = st.lists(st.sampled_from(["end_call", "send_sms", "x y", "#", "null", {"book_table": {"confirm": True}}]))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(KEYS), VALUES | ITEMS | st.dictionaries(st.text(min_size=1), VALUES, max_size=3))
 def test_whatever_is_set_is_there_afterwards_and_all_comments_and_other_values_too(key: str, value: Any):
     before = take_apart("", TEXT.encode())

@@ -41,7 +41,7 @@ _STORED = [("a", 0), ("b", 0), ("c", 0), ("d", 1), ("e", 1), ("f", 2)]
 
 
 @given(st.integers(1, 4), st.permutations(_STORED))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_pages_miss_and_repeat_none_of_calls_of_the_same_moment(store, limit, order):
     await store.entries.apply("i1", [began(call_id, NOON + timedelta(microseconds=at)) for call_id, at in order])
     found, after = [], None

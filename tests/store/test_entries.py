@@ -79,7 +79,7 @@ def deliveries_of_a_journal(draw):
 
 
 @given(deliveries_of_a_journal())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_comes_again_in_whatever_pieces_ends_in_the_same_rows(store, database, case):
     if await store.calls.get("plain") is None:
         await listen(database)

@@ -61,7 +61,7 @@ async def two_calls(store):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_text_is_an_error(two_calls, way, text):
     await ids(two_calls, text)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phoneagent.core.agents import Agent, Destination, Filler, HttpTool, Line, ToolPolicy, ToolSpec
@@ -68,7 +68,6 @@ async def test_bad_arguments_are_answered_in_a_line_and_nothing_runs(arguments: 
     assert not result.ran
 
 
-@settings(deadline=None)  # of other processes' doing
 @given(st.text())
 def test_no_arguments_that_a_model_may_write_raise(arguments: str):
     result = asyncio.run(ask(book, arguments))
