@@ -21,7 +21,6 @@ from phoneagent.web.guard import RequestHead
 
 log = logging.getLogger(__name__)
 
-
 routes = router("operating")
 
 

@@ -31,7 +31,6 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     204: {"description": "There is nothing more to come after that event: do not come back."},
 }
 
-
 routes = router("live", needs("read"))
 
 

@@ -22,6 +22,8 @@ from phoneagent.web.api.router import router
 
 log = logging.getLogger(__name__)
 
+routes = router("phone")
+
 LONGEST_SOURCE = 256 * 1024  # characters
 _STATUS: dict[Why, int] = {
     "unknown_agent": 422,
@@ -60,9 +62,6 @@ class WrittenText(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"text": "For two."}]})
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=CLEAN, strip_whitespace=True)]
-
-
-routes = router("phone")
 
 
 @routes.post("/phone", status_code=201, responses=declared(400, 408, 413, 429), openapi_extra=body(WantedBrowserCall))

@@ -26,7 +26,6 @@ from phoneagent.web.api.router import router
 
 log = logging.getLogger(__name__)
 
-
 routes = router("placing")
 
 
