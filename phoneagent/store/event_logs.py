@@ -156,18 +156,21 @@ def _step(given: dict[str, Any]) -> Step:
     event = given["event"]
     if event is not None:
         event = _adapter(event.pop("on")).validate_python(event)
-    return Step(given["at"], event, given["commands"])
+    step = Step(float(given["at"]), event, [{"do": command["do"], **command} for command in given["commands"]])
+    heard_again(step)  # or it is none
+    return step
 
 
 def _frames(given: dict[str, Any]) -> Iterator[Step]:
-    at = given["at"]
+    at = float(given["at"])
     for later_us, sound, passed_on in given["frames"]:
         at = round(at + later_us / 1e6, 6)
+        _sound(sound)  # or it is none
         yield Step(at, on.CallerAudio(sound), [{"do": "AppendAudio", "audio": sound}] if passed_on else [])
 
 
 def heard_again(step: Step) -> Event | None:
-    """The event of a step with audio such as the bridge decides by."""
+    """The event of a step with audio such as the bridge decides by. Raises ValueError, TypeError, AttributeError."""
     if not isinstance(step.event, on.CallerAudio):
         return step.event
     return replace(step.event, audio=_sound(step.event.audio))
@@ -177,5 +180,6 @@ def heard_again(step: Step) -> Event | None:
 def _sound(described: str) -> str:
     ms = float(described.rstrip("!"))
     sound = b64encode((b"\x80" if described.endswith("!") else b"\xff") * round(ms * 8)).decode()
-    assert sound_of_caller(sound) == described
+    if sound_of_caller(sound) != described:
+        raise ValueError("no sound of a caller")
     return sound

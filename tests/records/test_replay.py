@@ -232,11 +232,23 @@ def test_what_is_no_log_is_said_to_be_none(tmp_path, content, problem):
         read(path)
 
 
-def test_a_line_that_is_no_step_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"at": 1, "event": {"on": "Nothing"}, "commands": []}',
+        '{"at": null, "event": null, "commands": []}',
+        '{"at": 1, "event": null, "commands": [1]}',
+        '{"at": 1, "event": {"on": "CallerAudio", "audio": "loud"}, "commands": []}',
+        '{"at": "1 s", "frames": [[0, "20", true]]}',
+        '{"at": 1, "frames": [[0, "loud", true]]}',
+        '{"at": 1, "frames": [[0, [], true]]}',
+    ],
+)
+def test_a_line_that_is_no_step_is_named(tmp_path, line):
     async def head() -> bytes:
         return gzip.decompress((await talk(tmp_path)).read_bytes()).split(b"\n", 1)[0]
 
     path = tmp_path / "odd.jsonl"
-    path.write_bytes(asyncio.run(head()) + b'\n{"at": 1, "event": {"on": "Nothing"}, "commands": []}\n')
+    path.write_bytes(asyncio.run(head()) + f"\n{line}\n".encode())
     with pytest.raises(EventLogError, match="line 2: no step of a call"):
         replay(path)
