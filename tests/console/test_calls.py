@@ -18,7 +18,7 @@ from phoneagent.app import Service
 from phoneagent.store.blobs import Blobs
 from phoneagent.web.console.call_list import PAGE
 from tests.console.browser import assert_accessible, fixture, visiting
-from tests.console.calls import BEGINS_S, EVENTS, NOON, dentist, keep, kept, record
+from tests.console.calls import BEGINS_S, EVENTS, NOON, dentist, hostile, keep, kept, record
 from tests.console.looks import both_looks
 from tests.console.people import log_in
 from tests.store.story import began, over, said
@@ -134,6 +134,14 @@ async def test_pages_of_the_list_lead_on_and_back(page: Page, folder: Path):
     await rows(page).nth(3).click()
     await page.get_by_role("link", name="← Calls").click()
     await expect(times.first).to_have_attribute("datetime", str(second))
+
+
+async def test_the_list_stays_within_its_card_however_wide_the_page_is(page: Page, tmp_path: Path):
+    await keep(tmp_path, *dentist("c1"), *hostile("h1"))
+    await page.goto("/calls")
+    for width in (360, 740, 900, 1180, 1200, 1280):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.locator(".card").evaluate("(card) => card.scrollWidth <= card.clientWidth"), width
 
 
 async def test_the_keyboard_is_enough(page: Page, folder: Path):

@@ -115,6 +115,12 @@ async def test_without_calls_it_says_what_to_do(page: Page, service: Service):
     await expect(page).to_have_url(re.compile(r"\?days=30$"))
 
 
+async def test_what_was_not_measured_has_no_chart(page: Page, store: Store):
+    await show(page, "?agent=sales")
+    await expect(page.get_by_text("There was nothing to measure in these days.")).to_have_count(2)
+    await expect(page.locator(".chart canvas")).to_have_count(6)
+
+
 async def test_it_asks_until_all_days_are_summed_up_also_when_it_was_asked_in_vain(browser: Browser, service: Service):
     answers = [{"stale_days": 2}, None, {"stale_days": 0}]
 

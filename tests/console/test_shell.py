@@ -102,3 +102,10 @@ async def test_the_navigation_and_its_keys_lead_only_to_what_one_may_see(page: P
     await expect(sections).to_have_text(["Now", "Calls", "Agents", "Numbers", "Settings"])
     await page.keyboard.press("4")
     await page.wait_for_url("/numbers")
+
+
+async def test_no_page_says_for_ever_that_it_loads(page: Page):
+    for path in ("/", "/agents", "/agents/ada", "/phone", "/numbers"):
+        await page.goto(path)
+        await expect(page.locator("main :is(button, a, input)").first).to_be_visible()
+        await expect(page.locator(".skeleton")).to_have_count(0)

@@ -104,4 +104,5 @@ function Waveform({ watched }) {
 }
 
 const element = document.getElementById("live");
+element.replaceChildren();
 render(html`<${LiveCall} id=${element.dataset.call} />`, element);

@@ -186,4 +186,6 @@ function Dock() {
   </aside>`;
 }
 
-render(html`<${Now} />`, document.getElementById("now"));
+const root = document.getElementById("now");
+root.replaceChildren();
+render(html`<${Now} />`, root);

@@ -216,6 +216,7 @@ function Card({ chart, report, wanted }) {
     return { dates: report.days.map(({ day }) => day), series: told.map((one) => ({ ...one, values: report.days.map(one.of) })) };
   }, [chart, report]);
   const write = orNothing(chart.write);
+  const measured = series.some(({ values }) => values.some((value) => value !== null));
   const limit = chart.limited && report.day_usd !== null ? Number(report.day_usd) : null;
   const reading = (index) => series.map(({ label, values }) => `${label} ${write(values[index])}`).join(", ");
   return html`
@@ -225,8 +226,10 @@ function Card({ chart, report, wanted }) {
         <a class="small" href=${`/api/statistics/${chart.id}.csv?${question(wanted)}`} download aria-label=${`CSV of ${chart.title}`}>CSV</a>
       </div>
       ${chart.about && html`<p class="muted small">${chart.about}</p>`}
-      <${Chart} dates=${dates} series=${series} kind=${chart.kind} limit=${limit} write=${chart.write} whole=${chart.whole} onPoint=${setAt}
-        label=${`${chart.title}, by day: the table below says the same`} />
+      ${measured
+        ? html`<${Chart} dates=${dates} series=${series} kind=${chart.kind} limit=${limit} write=${chart.write} whole=${chart.whole} onPoint=${setAt}
+            label=${`${chart.title}, by day: the table below says the same`} />`
+        : html`<p class="muted">There was nothing to measure in these days.</p>`}
       <p class="reading muted small tabular" aria-hidden="true">${at === null ? "" : `${dayName(dates[at])}: ${reading(at)}`}</p>
       ${(series.length > 1 || limit !== null) && html`
         <ul class="legend small">
@@ -286,4 +289,6 @@ function Groups({ title, name, groups, wanted, want }) {
   `;
 }
 
-render(html`<${Page} />`, document.getElementById("numbers"));
+const root = document.getElementById("numbers");
+root.replaceChildren();
+render(html`<${Page} />`, root);

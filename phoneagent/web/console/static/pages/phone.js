@@ -5,4 +5,6 @@ import { agentNames } from "../phone/agents.js";
 import { mountPhone } from "../phone/phone-panel.js";
 
 const agents = await agentNames().catch((error) => (complain(error), []));
-mountPhone(document.getElementById("phone"), { agents, agent: new URLSearchParams(location.search).get("agent") ?? "" });
+const root = document.getElementById("phone");
+root.replaceChildren();
+mountPhone(root, { agents, agent: new URLSearchParams(location.search).get("agent") ?? "" });
