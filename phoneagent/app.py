@@ -173,7 +173,15 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             )
         )
         console = create_console(
-            Sources(access, store, lambda: agents.directory.agents, board.has, settings.region, shown(settings))
+            Sources(
+                access,
+                store,
+                lambda: agents.directory.agents,
+                board.has,
+                board.is_over,
+                settings.region,
+                shown(settings),
+            )
         )
         site = SecurityHeaders(Site(api, console), https=public_url.startswith("https:"))
         app = create_app(switchboard, public_url, guard, drain, site=site, remarks=lambda: _remarks(kept.backlog()))

@@ -68,6 +68,10 @@ class Board:
         """The call of this id, if it is in progress here."""
         return self._calls.live_call(call_id)
 
+    def is_over(self, call_id: str) -> bool:
+        """Whether the call of this id was here, and ended a moment ago."""
+        return self._calls.recent_call(call_id) is not None and self._calls.live_call(call_id) is None
+
     def has(self, call_id: str) -> bool:
         """Whether there is something to be seen of this call."""
         return self._our_id(call_id) in self._close_ups or self._calls.recent_call(call_id) is not None

@@ -264,3 +264,4 @@ async def test_a_call_that_is_over_leads_to_its_record(page: Page, service: Serv
         call.hang_up()
         await page.get_by_role("link", name="See its record").click()
         await expect(page.get_by_role("heading", name=CALLER)).to_be_visible()
+        await expect(page.get_by_role("heading", name="Notes")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from fastapi import APIRouter, Request
@@ -12,16 +13,19 @@ from phoneagent.store.calls import CallDetail
 from phoneagent.web.access.visitor import Visitor
 from phoneagent.web.console.pages import render
 from phoneagent.web.console.sees import Viewer
-from phoneagent.web.console.sources import Given
+from phoneagent.web.console.sources import Given, Sources
 from phoneagent.web.console.timeline import legend, timeline
 from phoneagent.web.console.wording import PARTS, USED
 
 routes = APIRouter()
 
+RECORD_WITHIN_S = 5.0  # of the end of a call; usually it takes less than three
+LOOKED_EVERY_S = 0.2
+
 
 @routes.get("/calls/{id}")
 async def show_call(request: Request, id: str, sources: Given, visitor: Viewer) -> HTMLResponse:
-    call = await sources.store.calls.get(id)
+    call = await _latest(id, sources)
     if call is None and not sources.live(id):
         return _unknown(request, visitor)
     if call is None or call.row.ended is None:
@@ -57,6 +61,17 @@ async def download_call(request: Request, id: str, sources: Given, visitor: View
         return _unknown(request, visitor)
     text = json.dumps(call_document(call), indent=2, ensure_ascii=False)
     return Response(text, headers=_as_file(call, "json"), media_type=JSONResponse.media_type)
+
+
+async def _latest(id: str, sources: Sources) -> CallDetail | None:
+    """What is kept of a call; of one that ended a moment ago, with its end."""
+    call = await sources.store.calls.get(id)
+    for _ in range(round(RECORD_WITHIN_S / LOOKED_EVERY_S)):
+        if not sources.over(id) or (call is not None and call.row.ended is not None):
+            break
+        await asyncio.sleep(LOOKED_EVERY_S)
+        call = await sources.store.calls.get(id)
+    return call
 
 
 def _unknown(request: Request, visitor: Visitor) -> HTMLResponse:

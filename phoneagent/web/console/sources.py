@@ -18,14 +18,15 @@ class Sources:
     """One for each service.
 
     `access` lets people in. `agents` gives the names of those that answer now. `live` says of an id whether its call
-    goes on, or did a moment ago: the store learns of it later. `region` (ISO 3166) is that of numbers without a country
-    code. `settings` are those of this process, as they may be shown.
+    goes on, or did a moment ago, `over` that it did: the store learns of it later. `region` (ISO 3166) is that of
+    numbers without a country code. `settings` are those of this process, as they may be shown.
     """
 
     access: Access
     store: Store
     agents: Callable[[], Iterable[str]]
     live: Callable[[str], bool]
+    over: Callable[[str], bool]
     region: str | None
     settings: Sequence[object]
 

@@ -67,7 +67,7 @@ async def door(
     store.passwords._hasher = QUICK
     admin = password and await store.passwords.fingerprint(password)
     access = Access(store.users, store.sessions, store.passwords, store.audit, public_url, admin=admin)
-    sources = Sources(access, store, lambda: (), lambda call_id: False, None, ())
+    sources = Sources(access, store, lambda: (), lambda call_id: False, lambda call_id: False, None, ())
     site = SecurityHeaders(create_console(sources), https=True)
     app = create_app(Switchboard(), PUBLIC_URL, guard_for(PUBLIC_URL, ["token"]), Drain(), site=site)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 50_000)), base_url=url) as http:
