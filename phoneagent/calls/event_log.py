@@ -182,9 +182,19 @@ def _write_all(logs: tuple[_Steps, ...]) -> set[_Steps]:
 
 
 def _compress(path: Path) -> None:
-    unfinished = path.with_suffix(".gz.part")
-    to = os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with path.open("rb") as plain, os.fdopen(to, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-        shutil.copyfileobj(plain, packed)
-    unfinished.replace(path.with_suffix(".jsonl.gz"))
-    path.unlink()
+    """Write a finished log anew, packed. Of one that somebody erases meanwhile nothing stays."""
+    unfinished, packed = path.with_suffix(".gz.part"), path.with_suffix(".jsonl.gz")
+    try:
+        # in this order: whoever has erased the log finds what it is copied to, or it is not copied
+        with (
+            os.fdopen(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as raw,
+            path.open("rb") as plain,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file,
+        ):
+            shutil.copyfileobj(plain, file)
+        unfinished.replace(packed)
+        path.unlink()
+    except FileNotFoundError:
+        packed.unlink(missing_ok=True)
+    finally:
+        unfinished.unlink(missing_ok=True)

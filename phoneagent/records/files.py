@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from phoneagent.store.blobs import BlobError, Blobs
@@ -53,16 +53,24 @@ class Files:
             folders[path.parent].add(path.name)
         for folder, stems in folders.items():
             try:
-                files = list(folder.iterdir())
+                problems += self._delete_in(folder, stems)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 problems.append(f"{folder} can't be looked into: {error.strerror}")
-                continue
-            for file in files:
-                if _NUMBERED.sub("", file.name.partition(".")[0]) in stems:
-                    try:
-                        file.unlink(missing_ok=True)
-                    except OSError as error:
-                        problems.append(f"{file} can't be deleted: {error.strerror}")
         return problems
+
+    def _delete_in(self, folder: Path, stems: Collection[str]) -> list[str]:
+        problems: dict[Path, str] = {}
+        # until there are none: one that was being packed or renamed has another name by now
+        while files := [file for file in folder.iterdir() if file not in problems and _stem(file) in stems]:
+            for file in files:
+                try:
+                    file.unlink(missing_ok=True)
+                except OSError as error:
+                    problems[file] = f"{file} can't be deleted: {error.strerror}"
+        return list(problems.values())
+
+
+def _stem(file: Path) -> str:
+    return _NUMBERED.sub("", file.name.partition(".")[0])

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,26 @@ async def test_a_log_is_finished_once_whatever_is_under_way_when_the_service_end
     assert path is not None
     assert replay(path).steps == 1
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("step", ["open", "copyfileobj", "replace"])
+async def test_of_a_log_that_is_erased_while_it_is_packed_nothing_stays(tmp_path, monkeypatch, caplog, step):
+    """It is erased right before this step."""
+    holder: Any = event_log.shutil if step == "copyfileobj" else Path
+    whole = getattr(holder, step)
+
+    def erased_before(*arguments: Any, **options: Any) -> Any:
+        for log in tmp_path.rglob("*.jsonl"):
+            log.unlink()
+        return whole(*arguments, **options)
+
+    logs, bridge = logged(tmp_path)
+    bridge.receive(on.SessionReady(), 1.0)
+    await asyncio.to_thread(event_log._write_all, tuple(logs._open))
+    monkeypatch.setattr(holder, step, erased_before)
+    await logs.close()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert caplog.records == []
 
 
 async def test_what_is_left_on_a_machine_is_disguised_and_can_be_replayed(tmp_path):

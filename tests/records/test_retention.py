@@ -66,6 +66,22 @@ async def test_files_of_a_deleted_call_go_with_it(house: House):
     assert house.left() == {f"{folder}/ab.wav", "recordings/2026/11/20/a.wav"}
 
 
+async def test_a_file_that_is_renamed_while_it_is_erased_goes_too(house: House, monkeypatch: pytest.MonkeyPatch):
+    unfinished = "recordings/2026/11/21/a-2.part.wav"
+    await house.called("a", unfinished)
+    look = Path.iterdir
+
+    def finished_behind_us(folder: Path) -> list[Path]:
+        found = list(look(folder))
+        if (path := house.data / unfinished) in found:
+            path.rename(path.with_name("a-2.wav"))
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", finished_behind_us)
+    await delete_calls(house.store, house.files, ["a"])
+    assert house.left() == set()
+
+
 async def test_a_file_that_cant_be_deleted_is_named_and_tried_again(house: House):
     await house.called("a")
     path = house.data / "recordings/2026/11/21/a.wav"
