@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from phoneagent.web.api import operator_socket
+
 settings.register_profile("any machine", settings(), deadline=None)  # how busy it is, is no matter of a test's
 settings.load_profile("any machine")
 
@@ -31,6 +33,14 @@ def pytest_configure() -> None:
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Puts a line into the summary at the end of the test run."""
     return request.config.stash.setdefault(FIGURES, []).append
+
+
+@pytest.fixture
+def patient_with_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators may be silent, late or in a hurry for as long as this machine stands still: they keep their socket."""
+    monkeypatch.setattr(operator_socket, "MUTE_S", 3600.0)
+    monkeypatch.setattr(operator_socket, "MOST_UNSENT", 100_000)
+    monkeypatch.setattr(operator_socket, "BURST_S", 3600.0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -46,7 +46,7 @@ FORM = {
     "CallerName": "",
 }
 FRAME = "/" * 216  # 20 ms of silence
-WITHIN_S = 5
+WITHIN_S = 30
 
 
 class Switchboard:
@@ -204,10 +204,12 @@ async def serving(
     else:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None))
     done = asyncio.create_task(server.serve(sockets=[listener]))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=trusted()) as http:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", timeout=WITHIN_S, trust_env=False, verify=trusted()
+    ) as http:
         yield Service(port, switchboard, guard, http, server, done, tickets)
         server.should_exit = True
-        await asyncio.wait_for(done, 10)
+        await asyncio.wait_for(done, WITHIN_S)
 
 
 def board() -> Board:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from phoneagent.core.events import StreamEnded
+from phoneagent.web import server
 from tests.web.service import CALL_SID, FORM, WITHIN_S, media, serving, start
 
 SERVICE = """
@@ -22,9 +23,9 @@ from phoneagent.web.server import create_server
 async def main():
     switchboard, drain, guard = Switchboard(), Drain(), guard_for("http://127.0.0.1", [])
     switchboard.legs = {"a call": None}
-    switchboard.end_calls = lambda reason: switchboard.legs.clear()
+    asyncio.get_running_loop().add_reader(sys.stdin, switchboard.legs.clear)
     app = create_app(switchboard, PUBLIC_URL, guard, drain)
-    server = create_server(app, switchboard, guard, drain, host="127.0.0.1", port=0, drain_s=float(sys.argv[1]))
+    server = create_server(app, switchboard, guard, drain, host="127.0.0.1", port=0, drain_s=600)
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -35,7 +36,8 @@ asyncio.run(main())
 """
 
 
-async def test_a_call_goes_on_through_a_drain_and_its_end_is_the_services():
+async def test_a_call_goes_on_through_a_drain_and_its_end_is_the_services(monkeypatch):
+    monkeypatch.setattr(server, "LAST_WORDS_S", 3600.0)
     async with serving() as service, service.upgrade() as phone:
         await phone.send(start(service.token()))
         await phone.send(media())
@@ -53,7 +55,8 @@ async def test_a_call_goes_on_through_a_drain_and_its_end_is_the_services():
         await service.server.on_tick(1)
         assert not service.server.should_exit  # still there for the last words
         assert "<Hangup />" in (await service.post("/stream-ended", FORM)).text
-        await asyncio.wait_for(asyncio.shield(service.done), 10)
+        monkeypatch.setattr(server, "LAST_WORDS_S", 0.0)
+        await asyncio.wait_for(asyncio.shield(service.done), WITHIN_S)
 
 
 async def test_a_stream_of_a_call_answered_before_the_drain_is_admitted():
@@ -74,10 +77,11 @@ async def test_when_the_drain_takes_too_long_calls_are_told_to_end():
         await asyncio.wait_for(phone.recv(), WITHIN_S)
         service.server.handle_exit(signal.SIGTERM, None)
         await asyncio.wait_for(phone.wait_closed(), WITHIN_S)
+        await asyncio.wait_for(service.switchboard.ended.wait(), WITHIN_S)
         assert service.switchboard.told_to_end == ["the service is shutting down"]
         assert service.switchboard.events[-1] == StreamEnded()
         assert CALL_SID not in service.switchboard.legs
-        await asyncio.wait_for(asyncio.shield(service.done), 10)
+        await asyncio.wait_for(asyncio.shield(service.done), WITHIN_S)
 
 
 async def test_without_calls_the_server_ends_at_once():
@@ -86,19 +90,22 @@ async def test_without_calls_the_server_ends_at_once():
         await asyncio.wait_for(asyncio.shield(service.done), WITHIN_S)
 
 
-@pytest.mark.parametrize(("drain_s", "signals", "exit_code"), [(1, 1, 0), (600, 2, -signal.SIGTERM)])
-async def test_the_process_ends_well_after_a_drain_and_at_once_at_a_second_signal(drain_s, signals, exit_code):
+@pytest.mark.parametrize(("again", "exit_code"), [(False, 0), (True, -signal.SIGTERM)])
+async def test_the_process_ends_well_after_a_drain_and_at_once_at_a_second_signal(again, exit_code):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         SERVICE,
-        str(drain_s),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": "."},
     )
-    port = int(await asyncio.wait_for(process.stdout.readline(), 20))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
-        for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-            assert (await http.get("/readyz")).status_code == 503
-    assert await asyncio.wait_for(process.wait(), 15) == exit_code
+    port = int(await asyncio.wait_for(process.stdout.readline(), WITHIN_S))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WITHIN_S, trust_env=False) as http:
+        process.send_signal(signal.SIGTERM)
+        assert (await http.get("/readyz")).status_code == 503
+    if again:
+        process.send_signal(signal.SIGTERM)
+    else:
+        process.stdin.write(b"the call is over\n")
+    assert await asyncio.wait_for(process.wait(), WITHIN_S) == exit_code

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from itertools import product
 
@@ -305,14 +306,16 @@ async def test_a_flood_of_audio_is_thinned_and_then_ends_the_call(service):
                 pass
 
         async def shout():
-            for _ in range(2000):
+            for _ in range(10_000):
                 await phone.send(media())
 
+        began = time.monotonic()
         await asyncio.gather(listen(), shout(), return_exceptions=True)
+        took_s = time.monotonic() - began
         assert await closed(phone) == 1008
     await ended(service)
     frames = sum(isinstance(event, CallerAudio) for event in service.switchboard.events)
-    assert 200 <= frames < 500
+    assert 200 <= frames <= 201 + took_s * 60
 
 
 async def test_a_message_may_come_in_fragments(service):
@@ -392,8 +395,8 @@ async def test_who_says_nothing_or_never_finishes_is_shown_out_after_five_second
             writer.write(head)
         assert (await service.http.get("/healthz")).status_code == 200
         gone = asyncio.gather(*(reader.read() for reader, _ in connections), return_exceptions=True)
-        await asyncio.wait_for(gone, 8)
-        await asyncio.wait_for(silent.wait_closed(), 8)
+        await asyncio.wait_for(gone, WITHIN_S)
+        await asyncio.wait_for(silent.wait_closed(), WITHIN_S)
         assert silent.close_code == 1008
         for _, writer in connections:
             writer.close()
@@ -425,7 +428,7 @@ async def test_who_has_an_answer_and_goes_on_with_no_request_is_shown_out_too(fi
         await asyncio.wait_for(reader.readline(), WITHIN_S)
         writer.write(more)
         with suppress(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 8)
+            await asyncio.wait_for(reader.read(), WITHIN_S)
         writer.close()
 
 

@@ -26,6 +26,7 @@ from tests.calls.service import serving, write_agent
 from tests.console.calls import kept
 from tests.store.entries import call
 from tests.web.api.test_guard import ROUTES as API
+from tests.web.service import WITHIN_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one house for all: nobody but an admin does anything in it
 
@@ -93,7 +94,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
             for scope in SCOPES:
                 _, key = await store.keys.create(scope, [scope])
                 people[f"a key for {scope}"] = {"Authorization": f"Bearer {key}"}, frozenset({scope})
-        async with httpx.AsyncClient(base_url=service.url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=service.url, timeout=WITHIN_S, trust_env=False) as http:
             yield House(service, http, people)
 
 

@@ -8,8 +8,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import websockets
 
+from phoneagent.web import server
 from tests.calls.service import kept
 from tests.web.api.story import Story, story
 from tests.web.api.test_audio import listening
@@ -36,7 +38,9 @@ async def browser_phone(told: Story, placed: dict[str, Any]) -> int | None:
         return stream.close_code
 
 
-async def test_whom_the_end_of_the_service_finds_in_a_call_is_told(tmp_path: Path):
+@pytest.mark.usefixtures("patient_with_operators")
+async def test_whom_the_end_of_the_service_finds_in_a_call_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "LAST_WORDS_S", 3600.0)
     async with story(tmp_path, f"greeting: none\napology: {APOLOGY}", PHONEAGENT_DRAIN_S="0") as told:
         placed = (await told.http.post("/api/phone", json={"agent": "ada"})).json()
         browser = asyncio.create_task(browser_phone(told, placed))
@@ -55,6 +59,7 @@ async def test_whom_the_end_of_the_service_finds_in_a_call_is_told(tmp_path: Pat
                 assert one.over == {"outcome": "hung_up", "reason": WHY}
         assert await asyncio.wait_for(browser, WITHIN_S) == 1000
         assert (await told.call.ended()).said == [APOLOGY]
+        monkeypatch.setattr(server, "LAST_WORDS_S", 0.0)
         both = [await asyncio.wait_for(told.records.get(), WITHIN_S) for _ in range(2)]
         await asyncio.wait_for(asyncio.shield(told.service.done), WITHIN_S)
     details = [await kept(tmp_path, record) for record in both]

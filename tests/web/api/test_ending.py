@@ -38,7 +38,7 @@ async def test_a_call_that_goes_on_here_is_ended_without_an_account(tmp_path: Pa
 
 async def test_a_caller_who_talks_to_a_person_is_hung_up_on_by_the_carrier(tmp_path: Path):
     async with scene(tmp_path, COLD) as s, client(s.service, tmp_path) as http:
-        s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=600))
+        s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=1200))
         caller = s.twilio.phone.dial(NUMBER, [Silence(600)])
         await caller.until(lambda record: record.streams)
         [runner] = s.service.switchboard.live_calls_now

@@ -51,11 +51,11 @@ async def test_a_call_appears_is_watched_to_its_end_and_is_gone(tmp_path: Path):
 
 
 async def test_a_close_up_shows_what_is_heard_of_the_agents_words_and_what_an_interruption_leaves(tmp_path: Path):
-    words = "We are open from eight to six, and on Saturdays from nine to noon, but never on Sundays."
+    words = " ".join(5 * ["We are open from eight to six, and on Saturdays from nine to noon, but never on Sundays."])
     async with story(tmp_path) as told, watching(told.http, f"/api/calls/{told.call_id}/live") as page:
         told.session.emit(*caller_turn_ended(), transcribed("When are you open?"))
         await page.until(lambda page: page.words == [("caller", "When are you open?", "")])
-        told.session.emit(*response(Speech(words, ms=8000)))
+        told.session.emit(*response(Speech(words, ms=40_000)))
         await page.until(lambda page: len(page.turns) == 2)
         heard = set()
         await page.until(lambda page: heard.add(page.words[1][1]) or len(heard) > 4)
@@ -145,7 +145,7 @@ async def test_there_is_nothing_to_be_seen_of_calls_that_there_are_not(tmp_path:
         for call_id in ("0" * 32, "%00", "x" * 100):
             answer = await told.http.get(f"/api/calls/{call_id}/live")
             assert (answer.status_code, answer.json()["error"]) == (404, "unknown_call")
-        async with httpx.AsyncClient(base_url=told.service.url) as nobody:
+        async with httpx.AsyncClient(base_url=told.service.url, timeout=WITHIN_S) as nobody:
             for path in ("/api/live", f"/api/calls/{told.call_id}/live"):
                 assert (await nobody.get(path)).status_code == 401
 
@@ -203,5 +203,7 @@ async def test_who_reads_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch, cap
 
     stream = streams.EventStream(shown.overview(), Drain(), stays.never)
     await asyncio.wait_for(stream.stream_response(send), WITHIN_S)
-    assert [record.message for record in caplog.records] == ["a watcher is dropped: they do not read"]
+    assert [record.message for record in caplog.records if record.name == streams.__name__] == [
+        "a watcher is dropped: they do not read"
+    ]
     assert shown._watchers == 0

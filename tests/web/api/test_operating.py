@@ -38,7 +38,7 @@ async def test_operators_step_in_over_the_api(tmp_path: Path):
 
 async def test_a_caller_is_transferred_over_the_api_and_whoever_watches_sees_how_that_goes(tmp_path: Path):
     async with scene(tmp_path, COLD) as s, client(s.service, tmp_path) as http:
-        s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=5))
+        s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=1200))
         caller = s.twilio.phone.dial(NUMBER, [Silence(600)])
         await caller.until(lambda record: record.streams)
         [runner] = s.service.switchboard.live_calls_now
@@ -51,6 +51,7 @@ async def test_a_caller_is_transferred_over_the_api_and_whoever_watches_sees_how
             await caller.until(hears("people", HUMAN))
             answer = await http.post(f"/api/calls/{call_id}/transfer", json=wanted)
             assert (answer.status_code, answer.json()["error"]) == (409, "away")
+            (await s.human()).hang_up()
             await caller.ended()
             await page.until(lambda page: page.over)
         record = await s.record()

@@ -17,7 +17,7 @@ from phoneagent.core.scopes import Scope
 from phoneagent.store import open_store
 from phoneagent.tls import trusted
 
-WITHIN_S = 20.0
+WITHIN_S = 30.0
 
 
 @dataclass
