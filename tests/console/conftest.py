@@ -14,7 +14,9 @@ from phoneagent.simulate.scripted_model import ScriptedModel
 from tests.calls.service import serving, write_agent
 from tests.console.browser import Browsers, fixture, visiting
 
-expect.set_options(timeout=20_000)  # ms; a machine that is busy with other tests is slow, and no test is about that
+PATIENT = "greeting: none\nidle: off\ndtmf: {pause_s: 60}"
+
+expect.set_options(timeout=30_000)  # ms; a machine that is busy with other tests is slow, and no test is about that
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,8 +46,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 @fixture
 async def service(tmp_path: Path, model: ScriptedModel) -> AsyncIterator[Service]:
-    """The whole service, with an agent that lets callers be silent, and no password: this machine may do everything."""
-    write_agent(tmp_path, "greeting: none\nidle: off")
+    """The whole service, with an agent that lets callers take their time, and no password: this machine may do all."""
+    write_agent(tmp_path, PATIENT)
     async with serving(tmp_path, model) as service:
         yield service
 

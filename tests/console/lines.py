@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,16 @@ def _best_match(piece: Envelope, heard: Envelope) -> float:
     return max((float(np.corrcoef(piece, each)[0, 1]) for each in stretches if each.std() > 0), default=0.0)
 
 
+async def until(true: Callable[[], Any], within_s: float = 30.0) -> None:
+    """Wait until something holds, here or (an awaitable) in the page."""
+    async with asyncio.timeout(within_s):
+        while True:
+            held = true()
+            if await held if isawaitable(held) else held:
+                return
+            await asyncio.sleep(0.02)
+
+
 class Cable:
     """A port of this machine that leads to the service, and can be pulled out."""
 
@@ -131,6 +142,8 @@ class Cable:
             return
         there, back = await asyncio.open_connection(self._to.hostname, self._to.port)
         self._open |= {writer, back}
+        if self._out:  # pulled meanwhile
+            self.pull()
         try:
             await asyncio.gather(_carry(reader, back), _carry(there, writer))
         finally:

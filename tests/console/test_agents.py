@@ -18,7 +18,7 @@ from tests.console.browser import FAKE_MICROPHONE, Browsers, assert_accessible, 
 from tests.console.looks import both_looks
 from tests.console.people import log_in
 
-FRONT = 'numbers: ["+15550100"]\nvoice: marin  # warm\ngreeting: none'
+FRONT = 'numbers: ["+15550100"]\nvoice: marin  # warm\ngreeting: none\nidle: off'
 
 
 @pytest.fixture

@@ -84,8 +84,10 @@ async def test_calls_are_found(page: Page, folder: Path):
         await expect(page.get_by_label(field, exact=True)).to_have_value(given)
         await page.get_by_role("link", name="Clear").click()
         await expect(rows(page)).to_have_count(2)
+    await page.wait_for_load_state()
     await page.get_by_label("Outcome").select_option("Failed")
     await expect(rows(page)).to_contain_text(["Failed"])
+    await page.wait_for_load_state()  # a page shows what it has before it heeds what one chooses
     await page.get_by_label("Outcome").select_option("Live")
     await expect(page.get_by_role("heading", name="No such call")).to_be_visible()
     await page.goto("/calls?agent=sales")  # which has no file any more
@@ -125,6 +127,7 @@ async def test_pages_of_the_list_lead_on_and_back(page: Page, folder: Path):
     await expect(page.get_by_label("Agent Any")).to_have_value("many")
     await expect(page.get_by_role("link", name="Older")).to_have_count(0)
     await page.get_by_role("link", name="Newer").click()
+    await expect(rows(page)).to_have_count(PAGE)
     second = await times.first.get_attribute("datetime")
     await page.get_by_role("link", name="Newer").click()
     await expect(times.first).to_have_attribute("datetime", str(newest))
@@ -132,6 +135,7 @@ async def test_pages_of_the_list_lead_on_and_back(page: Page, folder: Path):
     await page.go_back()
     await expect(times.first).to_have_attribute("datetime", str(second))
     await rows(page).nth(3).click()
+    await page.wait_for_url(re.compile("/calls/n"))  # loaded: its script knows which list one comes from
     await page.get_by_role("link", name="← Calls").click()
     await expect(times.first).to_have_attribute("datetime", str(second))
 
@@ -295,8 +299,10 @@ async def test_a_call_is_noted_held_released_and_deleted(page: Page, folder: Pat
     await page.get_by_role("button", name="Hold").click()
     await expect(page.get_by_role("button", name="Delete")).to_be_disabled()
     await expect(page.locator("#notes li")).to_have_count(1)
+    await page.wait_for_load_state()
     await page.get_by_role("button", name="Held").click()
     await expect(page.get_by_role("button", name="Delete")).to_be_enabled()
+    await page.wait_for_load_state()
 
     await page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog")

@@ -22,6 +22,7 @@ from phoneagent.store.summaries import Outcome
 from tests.calls.service import NUMBER, phone_of, serving, write_agent
 from tests.console.browser import LAPTOP, TELEPHONE, fixture, visiting
 from tests.console.calls import HOSTILE, hostile, kept, record
+from tests.console.conftest import PATIENT
 from tests.console.lines import Conversation
 from tests.console.people import PASSWORD
 from tests.store.entries import AFTERWARDS
@@ -35,7 +36,7 @@ greeting: {IN_YAML}
 unknown: {IN_YAML}
 """
 ASKED = ("text", "number", "agent", "outcome", "zone", "days", "actor", "action", "call", "webhook", "state", "cursor")
-WITHIN_MS = 20_000
+WITHIN_MS = 30_000
 
 
 def told(call_id: str, agent: str, version: str) -> list[Entry]:
@@ -51,7 +52,7 @@ def told(call_id: str, agent: str, version: str) -> list[Entry]:
 
 @fixture
 async def served(tmp_path: Path, model: ScriptedModel) -> AsyncIterator[Service]:
-    write_agent(tmp_path)
+    write_agent(tmp_path, PATIENT)
     write_agent(tmp_path, f"numbers: []\ngreeting: {IN_YAML}", "good", HOSTILE.replace("\0", ""))
     write_agent(tmp_path, FRONT_MATTER, "bad", HOSTILE)
     (tmp_path / "agents" / FILE).write_text(HOSTILE)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from inspect import isawaitable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +25,7 @@ from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
 from phoneagent.web.console.static_files import static_root
 from tests.calls.service import WITHIN_S, records, tone
 from tests.console.browser import FAKE_MICROPHONE, Browsers, fixture, visiting
+from tests.console.lines import until
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "phoneagent" / "simulate" / "clips"
@@ -77,7 +76,9 @@ async def browser(browsers: Browsers) -> Browser:
 async def session(page: Page, model: ScriptedModel) -> ScriptedSession:
     """The session of a call that the page's `phone` has with the agent."""
     await dial(page, "ada")
-    return await model.session()
+    session = await model.session()
+    await until(lambda: session.frames)  # the page talks before the service hears it
+    return session
 
 
 async def dial(page: Page, agent: str, source: str | None = None) -> None:
@@ -86,16 +87,6 @@ async def dial(page: Page, agent: str, source: str | None = None) -> None:
     await page.evaluate("([agent, source]) => phone.dial({ agent, source })", [agent, source])
     assert await page.evaluate("phone.problem.value") is None
     await until(lambda: page.evaluate("phone.state.value === 'talking'"))
-
-
-async def until(true: Callable[[], Any], within_s: float = 20.0) -> None:
-    """Wait until something holds, here or (an awaitable) in the page."""
-    async with asyncio.timeout(within_s):
-        while True:
-            held = true()
-            if await held if isawaitable(held) else held:
-                return
-            await asyncio.sleep(0.02)
 
 
 def is_silent(audio: bytes | bytearray) -> bool:
@@ -195,7 +186,8 @@ async def test_a_dropped_file_is_heard_in_place_of_the_microphone(page: Page, se
         "(bytes) => phone.playFile(new File([new Uint8Array(bytes)], 'said.wav', { type: 'audio/wav' }))", list(data)
     )
     await played
-    await until(lambda: session.frames > 100)
+    frames = session.frames
+    await until(lambda: session.frames > frames + 25)  # the end of it was on its way
     heard, wanted = samples(bytes(session.audio)) / 32768, samples(said) / 32768
     likeness = np.correlate(heard, wanted, "valid") / float(np.dot(wanted, wanted))
     assert likeness.max() == pytest.approx(1, abs=0.1)

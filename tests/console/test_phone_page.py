@@ -13,9 +13,10 @@ from phoneagent.simulate.realtime_events import Speech, response
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
 from tests.calls.service import tone, write_agent
 from tests.console.browser import FAKE_MICROPHONE, TELEPHONE, Browsers, assert_accessible, fixture, visiting
+from tests.console.lines import until
 from tests.console.looks import both_looks
 
-SLOW_MS = 20_000  # while other tests run
+SLOW_MS = 30_000  # while other tests run
 
 
 @fixture
@@ -33,7 +34,9 @@ async def page(page: Page) -> Page:
 async def call(page: Page, model: ScriptedModel) -> ScriptedSession:
     await page.get_by_role("button", name="Call", exact=True).click()
     await expect(page.get_by_text("Talking with ada")).to_be_visible(timeout=SLOW_MS)
-    return await model.session()
+    session = await model.session()
+    await until(lambda: session.frames)  # the page talks before the service hears it
+    return session
 
 
 async def hang_up(page: Page) -> None:
@@ -86,7 +89,7 @@ async def test_keys_are_pressed_by_mouse_and_keyboard_and_lead_to_no_other_page(
 
 async def test_who_speaks_is_chosen_during_the_call(page: Page, model: ScriptedModel, tmp_path: Path):
     await call(page, model)
-    said = tone("x" * 500)  # ten seconds
+    said = tone("x" * 3000)  # a minute
     write_stereo_wav(tmp_path / "said.wav", said, said)
     await page.get_by_label("Choose one").set_input_files(tmp_path / "said.wav")
     await expect(page.get_by_text("said.wav speaks for you")).to_be_visible()
@@ -121,7 +124,8 @@ async def test_leaving_asks_first_while_one_talks(page: Page, model: ScriptedMod
     asked: list[str] = []
     page.on("dialog", lambda dialog: asked.append(dialog.type))  # which the fixture dismisses: one stays
     await call(page, model)
-    await page.get_by_role("link", name="Calls").click(no_wait_after=True)
+    async with page.expect_event("dialog"):
+        await page.get_by_role("link", name="Calls").click(no_wait_after=True)
     await expect(page.get_by_text("Talking with ada")).to_be_visible()
     assert asked == ["beforeunload"]
     await hang_up(page)

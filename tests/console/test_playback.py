@@ -17,16 +17,32 @@ LOUD = 0x80  # full scale: a constant, so that every sample of it is seen
 QUANTUM_S = 128 / RATE
 LATE_S = 30 / 8000  # of the filter
 
+# An echo on the worklet's own port: it comes back after all that was said there before it, however long that takes.
+_ECHO = """
+const register = registerProcessor;
+globalThis.registerProcessor = (name, Processor) => register(name, class extends Processor {
+    constructor(options) {
+        super(options);
+        const take = this.port.onmessage;
+        this.port.onmessage = (event) => (event.data.echo ? this.port.postMessage({ echo: true }) : take(event));
+    }
+});"""
+
 # Renders a second through the worklet. `script` has what the port is told, by the time before which it is: at the
 # rendering's stops, of which there is one at each time that somebody wants to know what has come back by then.
-_RENDER = """async ([module, rate, script]) => {
+_RENDER = """async ([echo, module, rate, script]) => {
     const context = new OfflineAudioContext(1, rate, rate);
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([echo], { type: "text/javascript" })));
     await context.audioWorklet.addModule(module);
     const node = new AudioWorkletNode(context, "playback", { numberOfInputs: 0, outputChannelCount: [1] });
     node.connect(context.destination);
     const said = [], known = {};
-    node.port.onmessage = ({ data }) => said.push(data);
-    const settled = () => new Promise((resolve) => setTimeout(resolve, 100));
+    let echoed;
+    node.port.onmessage = ({ data }) => (data.echo ? echoed() : said.push(data));
+    const settled = () => new Promise((resolve) => {
+        echoed = resolve;
+        node.port.postMessage({ echo: true });
+    });
     for (const [at, messages] of script) {
         context.suspend(at).then(async () => {
             await settled();
@@ -69,7 +85,7 @@ class Played:
 
 async def played(page: Page, *script: tuple[float, list[dict[str, Any]]]) -> Played:
     module = "/phone/playback-worklet.js"
-    return Played(await page.evaluate(_RENDER, [module, RATE, [list(each) for each in script]]))
+    return Played(await page.evaluate(_RENDER, [_ECHO, module, RATE, [list(each) for each in script]]))
 
 
 def audio(seconds: float) -> dict[str, Any]:

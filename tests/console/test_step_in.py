@@ -24,7 +24,9 @@ from tests.console.lines import SPEECH, envelope, likeness, open_call, speech_wa
 from tests.console.people import log_in
 
 STAYS = [Silence(120)]
-TALKS = [Say("a" * 1500), Silence(60)]  # half a minute of a tone
+TALKS = [Say("a" * 6000), Silence(60)]  # two minutes of a tone
+
+pytestmark = pytest.mark.usefixtures("patient_with_operators")
 
 
 @pytest.fixture(scope="session")
