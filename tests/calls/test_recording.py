@@ -11,12 +11,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import wave
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,10 @@ from phoneagent.simulate.realtime_events import Speech, ToolCall, caller_turn_en
 from phoneagent.simulate.record import CallRecord
 from phoneagent.simulate.script import Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession
-from tests.calls.service import NUMBER, WITHIN_S, phone_of, records, serving, write_agent
+from tests.calls.service import NUMBER, WITHIN_S, in_time, phone_of, records, serving, write_agent
 from tests.calls.telephony import COLD, HUMAN, TRANSFER, scene
 from tests.house.tree import ROOT
+from tests.lateness import lateness_ms
 
 BEGAN = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
 RATE = 8000
@@ -129,6 +129,7 @@ async def test_what_is_said_in_a_pause_is_not_in_the_file(tmp_path: Path):
 
 KILLED = """
 import asyncio, os, sys
+from itertools import count
 from pathlib import Path
 from tests.calls.test_recording import BEGAN, speak, virtual
 from tests.calls.virtual_time import VirtualTimeLoop
@@ -347,24 +348,6 @@ def noise(rng: random.Random, ms: int) -> bytes:
     return rng.randbytes(8 * ms).translate(bytes([*range(127), 126, *range(128, 255), 254]))  # never silence
 
 
-@asynccontextmanager
-async def lateness_ms() -> AsyncIterator[Callable[[], float]]:
-    """By how much this process was late at most, because the machine is busy."""
-    late_s = [0.0]  # each time
-
-    async def look() -> None:
-        while True:
-            due = time.monotonic() + 0.005
-            await asyncio.sleep(0.005)
-            late_s.append(time.monotonic() - due)
-
-    looking = asyncio.create_task(look())
-    try:
-        yield lambda: max(late_s) * 1000
-    finally:
-        looking.cancel()
-
-
 async def talk(
     call: FakeCall, session: ScriptedSession, rng: random.Random, barge_ins: int, sentences: int = 3
 ) -> None:
@@ -372,15 +355,20 @@ async def talk(
     sentences."""
     await session.received("session.update")
     await call.until(lambda record: record.streams and record.line.frames_sent)
-    for n in range(barge_ins + 2):
+    for n in count():
+        interrupted = len(call.record.line.clears)
         items = [Speech(item_id=f"item_{n}_{m}", audio=noise(rng, rng.randrange(400, 900))) for m in range(sentences)]
         session.emit(*response(*items, response_id=f"resp_{n}", speed=rng.choice((None, 4.0, 1.5))))
-        if n in (0, barge_ins + 1):
+        if n == 0 or interrupted == barge_ins:
             await asyncio.sleep(sum(len(item.ulaw) for item in items) / RATE + 0.3)
+            if n > 0:
+                break
         else:
-            await asyncio.sleep(rng.uniform(0.4, 1.2))
+            await asyncio.sleep(rng.uniform(0.4, 1.1))
+            if not in_time(call, session):
+                continue
             session.interrupt(f"item_caller_{n}")
-            await call.until(lambda record, n=n: len(record.line.clears) >= n)
+            await call.until(lambda record, interrupted=interrupted: len(record.line.clears) > interrupted)
             session.emit(*caller_turn_ended(f"item_caller_{n}"))
             await asyncio.sleep(0.1)
     call.hang_up()
@@ -421,7 +409,8 @@ def agrees(
     assert recorded.problem is None
     assert len(record.line.clears) == BARGE_INS
     theirs, ours = listen(theirs_at), listen(recorded.path)
-    assert abs(len(theirs[0]) - len(ours[0])) < 0.1 * RATE
+    late = late_ms * RATE / 1000
+    assert abs(len(theirs[0]) - len(ours[0])) < 0.1 * RATE + 2 * late
     start, end = slice(0, 2 * RATE), slice(min(len(theirs[0]), len(ours[0])) - 2 * RATE, -RATE // 4)
     off_ms = [lag_ms(ours[side][window], theirs[side][window]) for side in (0, 1) for window in (start, end)]
     missing = np.count_nonzero(theirs[1]) - np.count_nonzero(ours[1])
@@ -432,7 +421,6 @@ def agrees(
     )
     assert all(abs(off) <= 20 + way_ms + late_ms for off in off_ms)
     assert max(off_ms) - min(off_ms) <= 20 + late_ms
-    late = late_ms * RATE / 1000
     assert -late <= missing <= 0.05 * RATE * BARGE_INS + late
     assert no_interrupted_sample(ours[1], theirs[1], late_ms)
 
