@@ -24,7 +24,7 @@ T = TypeVar("T")
 ADA, BOB = "+12125550123", "+12125550124"
 OURS, OURS_TOO = "+15550100", "+15550101"
 SOON = Timing(look_after_s=(0.02, 0.04, 0.06), check_every_s=3600)
-WITHIN_S = 5.0
+WITHIN_S = 30.0  # so long only if something is wrong, or the machine very busy
 
 LOST = TwilioError("no answer from Twilio: ReadTimeout", maybe_done=True)
 REFUSED = TwilioError("Twilio refused (21215): not allowed; enable it", code=21215, status=400)
@@ -90,6 +90,15 @@ class Carrier:
 
     async def hang_up(self, call_sid: str) -> None:
         self.hung_up.append(call_sid)
+
+    async def has_hung_up(self, count: int = 1) -> list[str]:
+        """The calls that it was asked to end, once they are so many."""
+
+        async def are() -> bool:
+            return len(self.hung_up) >= count
+
+        await eventually(are)
+        return self.hung_up
 
     def _state(self, call: Placed) -> CallState:
         return CallState(call.call_sid, call.status, call.to, call.from_)

@@ -97,8 +97,8 @@ STORIES = {
     "the caller types": Story(
         [WaitForAgent(quiet_ms=60), Press("42#", every_ms=40), WaitForAgent(quiet_ms=60), HangUp()], [GREETS, ANSWERS]
     ),
-    "the caller hangs up": Story([Silence(2), HangUp()], [TALKS]),
-    "the connection is lost": Story([Silence(2), DropConnection()], [TALKS], "dropped"),
+    "the caller hangs up": Story([Silence(4), HangUp()], [TALKS]),
+    "the connection is lost": Story([Silence(4), DropConnection()], [TALKS], "dropped"),
     "the session is lost": Story([], [GREETS], "agent hung up", breaks_off),
     "an operator steps in": Story([Silence(30)], [TALKS, ANSWERS, SAYS], drive=takes_over),
 }

@@ -73,7 +73,7 @@ async def test_who_agrees_by_key_is_recorded_from_then_on(tmp_path: Path):
     assert answers(call) == [{"given": True, "how": "key"}]
     [recording] = call.recordings
     [consent] = [event for event in call.events if event.kind == "consent"]
-    assert recording.kept.at_s == pytest.approx(consent.at_s, abs=0.05)
+    assert recording.kept.at_s == pytest.approx(consent.at_s, abs=0.5)
     assert recording.kept.at_s > QUESTION_MS / 1000
     caller, agent = listen(tmp_path / "data/recordings" / recording.kept.name)
     assert np.count_nonzero(caller) > RATE / 2

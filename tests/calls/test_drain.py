@@ -105,7 +105,7 @@ async def dialling(folder: Path, callee: Callee, **environ: str) -> AsyncIterato
 
 
 async def test_whom_we_are_ringing_is_answered_all_the_same(tmp_path: Path):
-    async with dialling(tmp_path, Person(ring_s=1, hangs_up_after_s=0.5)) as at:
+    async with dialling(tmp_path, Person(ring_s=4, hangs_up_after_s=0.5)) as at:
         await at.twilio.until(lambda: at.call.record.streams)
         await at.model.session()
         assert await at.service.ended() == 0

