@@ -43,7 +43,13 @@ def gone(process_id: int) -> bool:
         return True
 
 
+def over(file: Path) -> bool:
+    """Whether a process that was to write its id into a file has ended, or never came to begin."""
+    process_id = file.read_text() if file.exists() else ""
+    return not process_id or gone(int(process_id))
+
+
 async def soon(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 -- of another process
             await asyncio.sleep(0.005)

@@ -15,6 +15,7 @@ from phoneagent.tools import Call, Toolbox, ToolError
 from phoneagent.tools.http import HttpTools
 from phoneagent.tools.http_answer import MAX_BYTES
 from phoneagent.tools.runnable import BadArgumentsError
+from tests.calls.virtual_time import VirtualTimeLoop
 from tests.tools.private_addresses import FROM_NAME_SERVERS, IN_URLS
 from tests.tools.web import (
     HOST,
@@ -181,24 +182,26 @@ async def test_an_answer_in_thousands_of_parts_leaves_room_for_calls(ask: Ask):
     assert await turns_during(ask(in_parts(5000, "text/plain"))) > 5000
 
 
-async def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_work(network: Network):
-    never = asyncio.Event()
-
+def test_a_service_that_takes_too_long_is_given_up_and_may_have_done_its_work(network: Network):
     async def silent(request: Received) -> bytes:
-        await never.wait()
+        await asyncio.Event().wait()
         return b""
 
-    toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.5, ssl_context=trusting(), resolve=names()))
-    agent = Agent("ada", tools=("ping",), http_tools={"ping": PING})
-    async with serving(silent, tls=True) as server:
-        network.port = server.port
-        result = await toolbox.run("ping", "{}", replace(CALL, agent=agent))
-        assert len(server.received) == 1
-    assert '"error":"timeout"' in result.output.replace(" ", "")
-    assert result.ran
-    patient = replace(agent, tool_options={"ping": {"timeout_s": 30}})
-    assert [toolbox.policies(who)["ping"].timeout_s for who in (agent, patient)] == [0.5, 30]
-    await toolbox.close()
+    async def run() -> None:
+        toolbox = Toolbox({}, http=HttpTools({}, timeout_s=0.5, ssl_context=trusting(), resolve=names()))
+        agent = Agent("ada", tools=("ping",), http_tools={"ping": PING})
+        async with serving(silent, tls=True) as server:
+            network.port = server.port
+            result = await toolbox.run("ping", "{}", replace(CALL, agent=agent))
+            assert len(server.received) == 1
+        assert '"error":"timeout"' in result.output.replace(" ", "")
+        assert result.ran
+        patient = replace(agent, tool_options={"ping": {"timeout_s": 30}})
+        assert [toolbox.policies(who)["ping"].timeout_s for who in (agent, patient)] == [0.5, 30]
+        await toolbox.close()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:  # in which no time passes while it is asked
+        runner.run(run())
 
 
 async def test_a_name_server_that_hangs_is_given_up(network: Network):

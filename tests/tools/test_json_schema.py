@@ -65,16 +65,16 @@ def test_what_is_said_of_bad_arguments_is_short():
 
 def test_no_arguments_hold_up_the_calls():
     checked = Arguments(closed({"type": "object", "properties": {"x": {"type": "array", "uniqueItems": True}}}))
-    began = time.perf_counter()
+    began = time.thread_time()
     checked.parse('{"x": [' + ",".join(f'{{"a":{n}}}' for n in range(1500)) + "]}")
-    assert time.perf_counter() - began < 1  # comparing each with each takes several
+    assert time.thread_time() - began < 1  # comparing each with each takes several
 
 
 def test_a_pattern_takes_no_longer_than_the_text_is_long():
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(BadArgumentsError):
         Arguments(closed(TABLE)).parse('{"people": 2, "code": "' + "a" * 5000 + '!"}')
-    assert time.perf_counter() - began < 10  # Python's own would take years
+    assert time.thread_time() - began < 10  # Python's own would take years
 
 
 @pytest.mark.parametrize("key", ["allOf", "anyOf", "oneOf"])

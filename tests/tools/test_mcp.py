@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,7 +38,7 @@ from tests.tools.web import (
 
 SECRET = "s3cr3t-0123456789"
 PROGRAM = (sys.executable, "-m", "tests.tools.mcp_server")
-QUICK = Patience(connect_s=20, call_s=20, pauses_s=(0.01,))
+QUICK = Patience(connect_s=60, call_s=60, pauses_s=(0.01,))
 
 
 def agent_of(**servers: McpServer) -> Agent:
@@ -55,7 +55,7 @@ async def run(tools: Mapping[str, Runnable], name: str, arguments: str = "{}") -
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Waits for what another process does, or a server of somebody else's."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -154,7 +154,7 @@ async def test_a_program_that_dies_is_started_again_and_its_tools_say_so_meanwhi
 
 
 async def test_a_server_that_can_not_be_used_says_why(caplog: pytest.LogCaptureFixture):
-    servers = McpServers({}, patience=Patience(pauses_s=(60,)), ssl_context=trusting())
+    servers = McpServers({}, patience=Patience(connect_s=60, pauses_s=(60,)), ssl_context=trusting())
     agent = agent_of(
         complains=McpServer(command=(*PROGRAM, "complain=PORT is not set")),
         missing=McpServer(command=("no-such-program",)),
@@ -224,7 +224,9 @@ async def test_a_secret_that_a_server_sends_back_is_in_no_log_and_no_error(
             program=McpServer(command=(sys.executable, "-c", quote), env={"KEY": "${SHOP_TOKEN}"}),
             web=local(web.port, headers={"Authorization": "Bearer ${SHOP_TOKEN}"}),
         )
-        servers = McpServers({"SHOP_TOKEN": SECRET}, patience=Patience(pauses_s=(60,)), ssl_context=trusting())
+        servers = McpServers(
+            {"SHOP_TOKEN": SECRET}, patience=Patience(connect_s=60, pauses_s=(60,)), ssl_context=trusting()
+        )
         with caplog.at_level(logging.WARNING, "phoneagent"):
             await servers.refresh([agent])
             said = "\n".join(servers.problems)
@@ -345,7 +347,13 @@ async def test_a_call_that_takes_too_long_is_given_up(web_shop: tuple[int, async
     with pytest.raises(ToolError, match="took too long") as raised:
         await run(servers.tools(agent), "shop_slow")
     assert raised.value.ran
-    assert await run(servers.tools(agent), "shop_greet", '{"name": "Ada"}') == "Hello Ada"
+    assert servers.problems == []
+    for _ in range(10):  # for a busy machine half a second may be too short, too
+        with suppress(ToolError):
+            assert await run(servers.tools(agent), "shop_greet", '{"name": "Ada"}') == "Hello Ada"
+            break
+    else:
+        pytest.fail("it takes no more calls")
     await servers.close()
 
 

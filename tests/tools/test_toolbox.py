@@ -212,7 +212,7 @@ async def test_a_call_that_ends_cancels_its_tool():
             cancelled.set()
 
     running = asyncio.create_task(ask(hang))
-    await asyncio.wait_for(started.wait(), 1)
+    await asyncio.wait_for(started.wait(), 30)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
