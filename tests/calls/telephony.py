@@ -18,7 +18,7 @@ from phoneagent.simulate.fake_twilio import FakeTwilio
 from phoneagent.simulate.realtime_events import Speech, Step, ToolCall, response
 from phoneagent.simulate.script import Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, ScriptedSession, expect
-from tests.calls.service import AUTH_TOKEN, NUMBER, records, serving, tone, write_agent
+from tests.calls.service import AUTH_TOKEN, NUMBER, WITHIN_S, records, serving, tone, write_agent
 
 HUMAN = "+15550111"
 WARM = f'tools: [transfer_call]\ntransfer: {{reception: {{number: "{HUMAN}", how: warm, timeout_s: 20}}}}'
@@ -44,7 +44,7 @@ class Scene:
         return caller
 
     async def record(self) -> CallRecord:
-        return await asyncio.wait_for(self.finished.get(), 5)
+        return await asyncio.wait_for(self.finished.get(), WITHIN_S)
 
     async def human(self) -> FakeCall:
         """The call to the person, once there is one."""

@@ -11,7 +11,7 @@ import pytest
 from phoneagent.simulate.fake_twilio import Fault, Person
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
 from phoneagent.simulate.script import Silence
-from tests.calls.service import CALLER, NUMBER, write_agent
+from tests.calls.service import CALLER, NUMBER, WITHIN_S, write_agent
 from tests.calls.telephony import HUMAN, WARM, answered, company, scene, told
 
 SMS = 'tools: [send_sms]\nsms: {numbers: {owner: "+15550113"}}'
@@ -170,6 +170,6 @@ async def test_a_call_that_ends_while_a_person_is_asked_keeps_the_tool_in_its_re
         await s.human()
         caller.hang_up()
         record = await s.record()
-        await asyncio.wait_for((await s.human()).ended(), 5)
+        await asyncio.wait_for((await s.human()).ended(), WITHIN_S)
     [run] = record.tools
     assert (run.name, json.loads(run.output)["error"]) == ("transfer_call", "interrupted")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ from phoneagent.store import open_store
 from phoneagent.store.dials import Asked
 from tests.calls.outbound import OURS, directory
 from tests.house.tree import ROOT
+from tests.ports import free_port
 
 NUMBERS = [f"+1212{number:07}" for number in range(2340000, 2341000)]
 CALLEES = [Person(hangs_up_after_s=0.05), Person(ring_s=0.3), Busy(), Unreachable(), NoAnswer()]
@@ -61,8 +61,7 @@ async def errors_of(service: asyncio.subprocess.Process) -> str:
 async def test_no_number_is_dialled_twice_and_every_call_comes_to_one_end(tmp_path, figure):
     rng = random.Random(4)
     directory(tmp_path, "outbound: {timeout_s: 5}")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     async with FakeTwilio(rng=rng, auth_token="12345", speed=10) as twilio:
         twilio.serves(f"http://127.0.0.1:{port}")
         twilio.number(OURS)

@@ -34,7 +34,17 @@ from phoneagent.simulate.realtime_events import (
 )
 from phoneagent.simulate.script import Press, Say, Silence
 from phoneagent.simulate.scripted_model import ScriptedModel, expect
-from tests.calls.service import CALLER, NUMBER, kept, phone_of, records, serving, write_agent, write_tools
+from tests.calls.service import (
+    CALLER,
+    NUMBER,
+    WITHIN_S,
+    kept,
+    phone_of,
+    records,
+    serving,
+    write_agent,
+    write_tools,
+)
 from tests.calls.test_peers import ADA, BILL, OnePhone
 
 TOOLS = '''
@@ -89,7 +99,7 @@ async def test_a_call_is_kept_as_it_was(tmp_path: Path):
         await call.until(lambda record: len(record.agent_turns) == 2)
         call.hang_up()
         phones = await call.ended()
-        record = await asyncio.wait_for(finished.get(), 5)
+        record = await asyncio.wait_for(finished.get(), WITHIN_S)
     detail = await kept(tmp_path, record)
     row = detail.row
     assert (row.id, row.call_sid, row.direction) == (record.call_id, phones.call_sid, "inbound")
@@ -172,7 +182,7 @@ async def test_secret_keys_and_cards_are_told_to_the_agent_and_get_into_no_file(
         assert not found(tmp_path / "data", secrets)
         call.hang_up()
         await call.ended()
-        record = await asyncio.wait_for(finished.get(), 5)
+        record = await asyncio.wait_for(finished.get(), WITHIN_S)
     assert not found(tmp_path / "data", secrets)
     assert not [what for what, secret in secrets.items() if secret in log.getvalue()]
     detail = await kept(tmp_path, record)
@@ -208,10 +218,10 @@ async def test_who_takes_over_is_kept_with_their_version_and_what_either_would_n
         said = asyncio.Event()
         service.feed.watch(lambda news: said.set() if isinstance(news, TurnChanged) else None)
         session.emit(error("invalid_value", "R12"), *caller_turn_ended(), transcribed("It is LL-123456, in R12."))
-        await asyncio.wait_for(said.wait(), 5)
+        await asyncio.wait_for(said.wait(), WITHIN_S)
         call.hang_up()
         await call.ended()
-        record = await asyncio.wait_for(finished.get(), 5)
+        record = await asyncio.wait_for(finished.get(), WITHIN_S)
     detail = await kept(tmp_path, record)
     bob = service.agents.directory.by_name("bob")
     assert bob is not None

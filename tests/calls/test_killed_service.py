@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from phoneagent.simulate.scripted_model import ScriptedModel
 from phoneagent.store import open_store
 from tests.calls.program import program
 from tests.calls.service import AUTH_TOKEN, NUMBER, tone, write_agent
+from tests.ports import free_port
 
 NUMBERS = [f"+1212555{number:04}" for number in range(100, 140)]  # at five a second, many are left when it is killed
 CALLEES: list[tuple[Callee, str]] = [
@@ -34,8 +34,7 @@ async def test_nobody_is_called_twice_and_every_call_comes_to_its_end(tmp_path: 
     write_agent(tmp_path, "greeting: none\nidle: none\noutbound: {timeout_s: 20}", "sales")
     store = await open_store(f"sqlite:///{tmp_path}/data/phoneagent.db")
     _, key = await store.keys.create("test")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     async with (
         ScriptedModel([]) as model,
         FakeTwilio(rng=random.Random(1), auth_token=AUTH_TOKEN, speak=tone, speed=10) as twilio,

@@ -12,7 +12,7 @@ import pytest
 from phoneagent.calls.record import CallRecord
 from phoneagent.simulate.fake_twilio import Busy, Fault, Keys, NoAnswer, Person, Unreachable, Voicemail, Words
 from phoneagent.simulate.realtime_events import Speech, ToolCall, response
-from tests.calls.service import NUMBER, kept
+from tests.calls.service import NUMBER, WITHIN_S, kept
 from tests.calls.telephony import BRIEFING, COLD, HUMAN, TRANSFER, WARM, answered, company, hears, scene, told
 from tests.calls.test_switchboard import webhook
 
@@ -37,7 +37,7 @@ async def test_a_caller_is_connected_and_the_call_is_over_when_they_have_talked(
         s.twilio.answers(HUMAN, Person(ring_s=1, hangs_up_after_s=5))
         caller = await s.call()
         await caller.until(TALKING)
-        await asyncio.wait_for((await s.model.session()).closed, 2)
+        await asyncio.wait_for((await s.model.session()).closed, WITHIN_S)
         assert (await s.human()).from_ == NUMBER
         phones = await caller.ended()
         record = await s.record()
@@ -95,7 +95,7 @@ async def test_the_person_hears_what_it_is_about_and_takes_the_call(tmp_path: Pa
         assert (human.from_, human.record.said) == (NUMBER, [f"{BRIEFING} To take the call, press 1 or say yes."])
         assert human.bridged_with == (caller.number,)
         assert ("stream",) in company(caller)
-        await asyncio.wait_for((await s.model.session()).closed, 2)
+        await asyncio.wait_for((await s.model.session()).closed, WITHIN_S)
         await caller.until(lambda record: STREAMED_AGAIN(record) and record.agent_turns)
         second = s.model.sessions[1]
         assert any(role == "system" and "anything else" in text for role, text in told(second))

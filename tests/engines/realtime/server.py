@@ -100,7 +100,7 @@ class Call:
 
     async def is_told(self, kind: type[Any]) -> Any:
         """The first event of a kind, as soon as it is there."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 for event in self.events:
                     if isinstance(event, kind):

@@ -99,7 +99,7 @@ async def test_an_agent_brings_its_mcp_servers_and_a_failure_to_list_their_tools
         session = engine.open(agent, "", (), call.receive)
         await call.is_told(ResponseStarted)
         session.update(replace(BOB, mcp={"erp": replace(CRM, confirm=True)}), "", ())
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), 30)
         session.close()
     [crm], [erp] = sessions[0]["tools"], sessions[1]["tools"]
     assert (crm["server_label"], crm["headers"]) == ("crm", {"Authorization": "Bearer s3cret"})

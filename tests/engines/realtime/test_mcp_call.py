@@ -64,6 +64,6 @@ async def test_the_service_of_the_model_may_run_a_tool_when_the_caller_has_agree
             },
         ]
         await call.ended()
-        await asyncio.wait_for(session.closed, 2)
+        await asyncio.wait_for(session.closed, 30)
         assert session.script_done
         assert call.record.problems == []

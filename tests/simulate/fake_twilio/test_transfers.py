@@ -148,7 +148,7 @@ async def test_several_keys_end_with_a_hash_or_with_a_pause():
 
 
 async def test_so_many_keys_are_enough():
-    document = '<Gather action="/keys" numDigits="2" timeout="600"/>'
+    document = '<Gather action="/keys" numDigits="2" timeout="6000"/>'
     async with telephony({"/incoming": document, "/keys": "<Hangup/>"}) as (twilio, service):
         call = twilio.phone.dial(OURS, [], max_s=60)
         await call.until(lambda record: record.status == "in-progress")
