@@ -18,6 +18,17 @@ def text(value: str) -> str:
     return value
 
 
+def up_to(most: int) -> Callable[[str], str]:
+    """A text of so many characters."""
+
+    def parse(value: str) -> str:
+        if len(value) > most:
+            raise ValueError(f"must have at most {most} characters, not {len(value)}")
+        return value
+
+    return parse
+
+
 def secret(value: str) -> str:
     """A key or token, which holds nothing that a slip of copying leaves in it."""
     if not value.isascii() or not value.isprintable() or " " in value:

@@ -205,7 +205,7 @@ class Settings:
     # after the call
     after_call_model: str | None = _setting(
         "PHONEAGENT_AFTER_CALL_MODEL",
-        parsers.text,
+        parsers.up_to(128),  # core.models.LONGEST
         "Language model for summaries and fields after the call, for agents with `after_call`.",
     )
     after_call_url: str | None = _setting(

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from phoneagent import settings
+from phoneagent.core.models import LONGEST
 from phoneagent.settings import SettingsError, load
 
 
@@ -161,8 +162,12 @@ def test_summaries_are_written_where_the_conversations_are_unless_it_is_said_whe
         ({"AFTER_CALL_MODEL": "m"}, "PHONEAGENT_AFTER_CALL_URL must say where PHONEAGENT_AFTER_CALL_MODEL is"),
         ({"AFTER_CALL_API_KEY": "k"}, "PHONEAGENT_AFTER_CALL_URL must be set with PHONEAGENT_AFTER_CALL_API_KEY"),
         ({"AFTER_CALL_URL": "http://x/v1"}, "PHONEAGENT_AFTER_CALL_MODEL must name the model of"),
+        (
+            {"AFTER_CALL_MODEL": "m" * (LONGEST + 1)},
+            f"PHONEAGENT_AFTER_CALL_MODEL must have at most {LONGEST} characters",
+        ),
     ],
 )
-def test_half_a_server_for_summaries_is_refused(environ: dict[str, str], problem: str) -> None:
+def test_what_is_no_server_for_summaries_is_refused(environ: dict[str, str], problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
         load({f"PHONEAGENT_{name}": value for name, value in environ.items()}, None)

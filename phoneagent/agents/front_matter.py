@@ -62,7 +62,7 @@ class FrontMatter(Keys):
     timezone: str = _DEFAULT.timezone
     """The time zone of {{now}}, as in Europe/Berlin."""
 
-    model: str = Field(default=_DEFAULT.model, min_length=1)
+    model: str = Field(default=_DEFAULT.model, min_length=1, max_length=models.LONGEST)
     """The speech-to-speech model; on Azure, the deployment."""
     voice: Voice = _DEFAULT.voice
     """The agent's voice."""

@@ -132,6 +132,8 @@ def _reason(details: ErrorDetails) -> str:
             return f"is not in the form that it must have{got}"
         case "string_too_short" | "too_short":
             return "must not be empty"
+        case "string_too_long":
+            return f"must have at most {details['ctx']['max_length']} characters, not {len(value)}"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"must be lines of `key: value`{got}"
         case "list_type" | "tuple_type":

@@ -147,7 +147,7 @@ def _max_output_tokens(value: Any) -> int | None:
 
 
 class TranscriptionKeys(Keys):
-    model: str | None = _DEFAULT.model
+    model: str | None = Field(default=_DEFAULT.model, max_length=models.LONGEST)
     """The model that writes down the caller's words."""
     language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
     """What the caller speaks, as in en or de. Default: the agent's language."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+LONGEST = 128
+"""Characters of a model's name, which is kept with what the model has cost."""
+
 CURRENT = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini")
 TRANSCRIBING = ("gpt-live-transcribe", "gpt-transcribe", "gpt-realtime-whisper")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, delete, not_, or_, select, update
@@ -30,7 +31,17 @@ from phoneagent.core.records import (
 from phoneagent.store.database import Database, ValueRefusedError, upsert
 from phoneagent.store.day_sums import mark_stale
 from phoneagent.store.erasure import deleted_among
-from phoneagent.store.models import agent_versions, call_events, calls, charges, messages, recordings, tool_runs, turns
+from phoneagent.store.models import (
+    LONGEST_ID,
+    agent_versions,
+    call_events,
+    calls,
+    charges,
+    messages,
+    recordings,
+    tool_runs,
+    turns,
+)
 from phoneagent.store.outbox import announce_begun, announce_message, announce_over, announce_transfer
 from phoneagent.store.search import keep_words
 
@@ -143,6 +154,11 @@ def _is_wanted(entry: Entry, row: Mapping[str, Any] | None) -> bool:
     return row is not None and (row["transcript_deleted"] is None or not isinstance(entry, _OF_TRANSCRIPT))
 
 
+def _kept_id(name: str) -> str:
+    """An engine's id; of one that is too long, its digest."""
+    return name if len(name) <= LONGEST_ID else sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 async def _keep_agents(connection: AsyncConnection, kept: Sequence[AgentKept]) -> None:
     values = [
         {
@@ -231,12 +247,15 @@ async def _keep_turns(connection: AsyncConnection, kept: Sequence[TurnKept]) -> 
         set_={name: new.excluded[name] for name in columns},
         where=or_(not_(turns.c.final), new.excluded.final),
     )
-    await connection.execute(newest, [asdict(entry.turn) | {"call_id": entry.call_id} for entry in kept])
+    values = [
+        asdict(entry.turn) | {"call_id": entry.call_id, "turn_id": _kept_id(entry.turn.turn_id)} for entry in kept
+    ]
+    await connection.execute(newest, values)
 
 
 async def _place_turns(connection: AsyncConnection, over: Iterable[CallOver]) -> None:
     places = [
-        {"of": call.call_id, "turn": turn_id, "position": position}
+        {"of": call.call_id, "turn": _kept_id(turn_id), "position": position}
         for call in over
         for position, turn_id in enumerate(call.turns)
     ]
@@ -253,7 +272,8 @@ async def _keep_tools(connection: AsyncConnection, kept: Sequence[ToolKept]) -> 
         index_elements=[tool_runs.c.call_id, tool_runs.c.tool_call_id],
         set_={name: new.excluded[name] for name in ("name", "arguments", "output", "failed", "at_s", "duration_ms")},
     )
-    await connection.execute(newest, [asdict(run) for run in kept])
+    values = [asdict(run) | {"tool_call_id": _kept_id(run.tool_call_id)} for run in kept]
+    await connection.execute(newest, values)
 
 
 async def _keep_charges(connection: AsyncConnection, over: Iterable[CallOver]) -> None:

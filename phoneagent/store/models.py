@@ -21,7 +21,10 @@ from sqlalchemy import (
 )
 
 from phoneagent.core.dials import FINAL
+from phoneagent.core.models import LONGEST
 from phoneagent.store.columns import Moment, String, Text, Usd
+
+LONGEST_ID = 128  # of an engine's, as it is kept
 
 metadata = MetaData(
     naming_convention={
@@ -210,7 +213,7 @@ turns = Table(
     "turns",
     metadata,
     _of_call(),
-    Column("turn_id", String(128), primary_key=True),
+    Column("turn_id", String(LONGEST_ID), primary_key=True),
     Column("position", Integer),  # known when the call is over; before, turns are ordered by their times
     Column("speaker", String(8), nullable=False),
     Column("text", Text, nullable=False),
@@ -225,7 +228,7 @@ tool_runs = Table(
     "tool_runs",
     metadata,
     _of_call(),
-    Column("tool_call_id", String(128), primary_key=True),
+    Column("tool_call_id", String(LONGEST_ID), primary_key=True),
     Column("name", Text, nullable=False),
     Column("arguments", Text, nullable=False),
     Column("output", Text, nullable=False),
@@ -249,7 +252,7 @@ charges = Table(
     metadata,
     _of_call(),
     Column("part", String(32), primary_key=True),
-    Column("model", String(128), primary_key=True),  # empty for what is no model's
+    Column("model", String(LONGEST), primary_key=True),  # empty for what is no model's
     Column("usd", Usd),  # NULL: it has no price
     Column("usage", JSON(none_as_null=True)),
 )
@@ -381,7 +384,7 @@ day_charges = Table(
     Column("day", Date, primary_key=True),  # UTC, on which the calls began; nothing here is of deleted ones
     Column("agent", Text, primary_key=True),
     Column("number", Text, primary_key=True),  # ours
-    Column("model", String(128), primary_key=True),  # as in `charges`
+    Column("model", String(LONGEST), primary_key=True),  # as in `charges`
     Column("part", String(32), primary_key=True),
     Column("calls", Integer, nullable=False),  # those of which this is the first part that used the model
     Column("seconds", Float, nullable=False),  # theirs

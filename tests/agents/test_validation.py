@@ -166,6 +166,11 @@ def test_five_mistakes_are_told_at_once_each_in_its_place(folder: Folder):
             "2:12: reasoning: must be 'minimal', 'low', 'medium', 'high' or 'xhigh', got 'much'",
         ),
         ("model: gpt-live-1", "2:8: model: gpt-live-1 doesn't speak the Realtime protocol; use gpt-realtime-2.1"),
+        (f"model: {'m' * 129}", "2:8: model: must have at most 128 characters, not 129"),
+        (
+            f"transcription: {{model: {'m' * 129}}}",
+            "2:24: transcription.model: must have at most 128 characters, not 129",
+        ),
         (
             "turn_detection: {type: semantic_vad, threshold: 0.5}",
             "2:49: turn_detection.threshold: belongs to type: server_vad",

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, text, update
 
 from phoneagent.core.agents import AfterCall, Redaction
-from phoneagent.core.records import Afterwards, CostPosted, Happened, MessageTaken, RecordingKept, StreamBegan
+from phoneagent.core.models import LONGEST
+from phoneagent.core.records import (
+    Afterwards,
+    Charge,
+    CostPosted,
+    Happened,
+    MessageTaken,
+    RecordingKept,
+    StreamBegan,
+    ToolKept,
+)
 from phoneagent.store import open_store
 from phoneagent.store.database import StoreError, open_database
 from phoneagent.store.entries import Entries, EntryRefusedError
@@ -202,6 +212,28 @@ async def test_what_is_no_text_to_a_database_does_not_stop_the_others(store, dat
     assert call.turns[0].text == call.row.reason == "one\ufffdtwo\ufffdthree"
     assert call.events[0].data["text"] == "one\0two\ufffdthree"  # JSON knows NUL
     assert await told(database) == ["call.started", "message.taken", "call.ended"]
+
+
+async def test_the_longest_names_and_ids_are_kept(store):
+    """An agent's file may name a model of this length; what an engine calls things is its own."""
+    first, second, run = "t" * 5000 + "1", "t" * 5000 + "2", "call_" * 1000
+    charge = Charge("model", "m" * LONGEST, Decimal("0.10"))
+    await store.entries.apply(
+        "i1",
+        [
+            began(),
+            said("c1", second, "I am Ada."),
+            said("c1", first, "Hello."),
+            said("c1", first, "Hello!"),
+            ToolKept("c1", run, "look_up", "{}", "{}", False, 2.0, 10),
+            ToolKept("c1", run, "look_up", "{}", "[]", False, 2.0, 10),
+            over(turns=[first, second], charges=(charge,)),
+        ],
+    )
+    call = await store.calls.get("c1")
+    assert [turn.text for turn in call.turns] == ["Hello!", "I am Ada."]
+    assert [tool.output for tool in call.tools] == ["[]"]
+    assert call.charges == (charge,)
 
 
 @pytest.mark.parametrize(
