@@ -18,6 +18,7 @@ from phoneagent.calls.board import Board
 from phoneagent.calls.browser import BrowserPhones
 from phoneagent.calls.day_totals import DayTotals
 from phoneagent.calls.event_log import EventLogs
+from phoneagent.calls.health import Health
 from phoneagent.calls.keeper import Keeper
 from phoneagent.calls.live import Feed
 from phoneagent.calls.outbound import Dialer
@@ -112,7 +113,8 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
         public_url = settings.public_url or url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
         tickets = Tickets()
         guard, drain = guard_for(public_url, tokens, tickets), Drain()
-        feed = Feed()
+        feed, health = Feed(), Health(lambda: datetime.now(UTC))
+        feed.watch(health.take)
         keeper = Keeper(feed, kept.put)
         ledger = Ledger()
         purse = Purse(ledger, settings.day_usd)
@@ -152,7 +154,9 @@ async def running(settings: Settings, *, signals: bool = False) -> AsyncIterator
             await dialer.start(switchboard)
         files = recording_files(settings)
         delete = partial(delete_calls, store, Files(store.erasure, settings.data.absolute(), files))
-        board = Board(switchboard, partial(_service_view, settings, switchboard, engine.name, drain, kept.backlog))
+        board = Board(
+            switchboard, partial(_service_view, settings, switchboard, engine.name, health, drain, kept.backlog)
+        )
         access = await open_access(settings, store, public_url)
         phones = BrowserPhones(switchboard, agents.directory, purse, lambda: datetime.now(UTC))
         telephone = Telephone(phones, tickets)
@@ -221,14 +225,21 @@ async def serve(settings: Settings) -> None:
 
 
 def _service_view(
-    settings: Settings, switchboard: Switchboard, engine: str, drain: Drain, backlog: Callable[[], Backlog]
+    settings: Settings,
+    switchboard: Switchboard,
+    engine: str,
+    health: Health,
+    drain: Drain,
+    backlog: Callable[[], Backlog],
 ) -> ServiceView:
     reasons = switchboard.reasons_not_ready()
     return ServiceView(
         live=switchboard.live_calls,
         max_calls=settings.max_calls,
         engine=engine,
+        engine_problem=health.engine_problem,
         telephone=settings.twilio_auth_token is not None and settings.public_url is not None,
+        last_call=None if health.last_call is None else health.last_call.isoformat(),
         ready=not reasons and not drain.begun,
         reasons=reasons,
         remarks=_remarks(backlog()),

@@ -16,6 +16,8 @@ from phoneagent.calls.live import (
     CallRecorded,
     Feed,
     OperatorActed,
+    SessionLost,
+    SessionOpened,
     StreamOpened,
     ToolBegan,
     ToolRan,
@@ -165,7 +167,7 @@ class CallKeeper:
 
     def answered(self) -> None:
         """The call is one of those that are live: whoever hears of it can look it up."""
-        self._keeper.feed.tell(CallAnswered(self._call_id, self._details.agent.name))
+        self._keeper.feed.tell(CallAnswered(self._call_id, self._details.agent.name, bool(self._details.billed)))
 
     def stream_began(self, stream_sid: str) -> None:
         """The caller is on a stream."""
@@ -186,10 +188,12 @@ class CallKeeper:
         match event:
             case on.SessionReady(session_id):
                 self._put(SessionBegan(self._call_id, session_id, self._model))
+                self._keeper.feed.tell(SessionOpened(self._call_id))
             case on.SessionErrored(problem):
                 self.happened("engine_error", **_told(problem))
             case on.SessionEnded(problem):
                 self.happened("session_lost", **_told(problem))
+                self._keeper.feed.tell(SessionLost(self._call_id, problem.code))
             case on.ResponseEnded(status="failed", problem=problem):
                 self.happened("response_failed", **_told(problem or Problem("server_error")))
             case on.MachineAnswered(message):

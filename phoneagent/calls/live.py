@@ -16,10 +16,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
-    """A call was answered by an agent; its stream is still to come."""
+    """A call was answered by an agent; its stream is still to come. `telephone`: it is not from a browser."""
 
     call_id: str
     agent: str
+    telephone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,21 @@ class StreamOpened:
     """Caller and agent can hear each other."""
 
     call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The engine has a session for a call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost:
+    """The engine would begin no session for a call, or its session was dropped: `code` is the problem's."""
+
+    call_id: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,8 @@ class CallRecorded:
 News = (
     CallAnswered
     | StreamOpened
+    | SessionOpened
+    | SessionLost
     | TurnChanged
     | ToolBegan
     | ToolRan

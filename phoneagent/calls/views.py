@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """How the service is: `engine` is the name of it, `telephone` whether real calls can come in, `reasons` why no call
-    can be answered, `remarks` what is wrong though they are."""
+    """How the service is: `engine` is the name of it, and `engine_problem` the code of why its last session could not
+    be had, or was dropped. `telephone` says whether real calls can come in, and `last_call` when the last one did (ISO
+    8601). `reasons` are why no call can be answered, `remarks` what is wrong though they are."""
 
     live: int
     max_calls: int
     engine: str
+    engine_problem: str | None
     telephone: bool
+    last_call: str | None
     ready: bool
     reasons: list[str]
     remarks: list[str]

@@ -289,7 +289,7 @@ async def test_a_call_that_we_have_placed_is_led_by_the_agent_and_the_variables_
     assert isinstance(switchboard.answer(incoming("nonce"), draining=True), Connect)  # whom we have called
     assert engine.sessions[0].prompt == "Call Grace."
     assert not switchboard.has_room()
-    assert feed_told == [CallAnswered("1", "sales")]  # the id is the dial's
+    assert feed_told == [CallAnswered("1", "sales", telephone=True)]  # the id is the dial's
     assert isinstance(switchboard.answer(incoming("nonce", "2")), Connect)  # there was room for it when it was placed
     call_sid = incoming(None).call_sid
     assert switchboard.is_live(call_sid)

@@ -50,6 +50,18 @@ _ENDED = """(row) => new Promise((told) => {
 })"""
 
 
+async def test_why_the_engines_last_session_failed_is_shown(page: Page, service: Service, model: ScriptedModel):
+    await page.goto("/")
+    engine = page.locator(".tile").filter(has_text="Engine")
+    await expect(engine).to_contain_text("Ready for calls")
+    async with phone_of(service) as phone:
+        phone.dial(NUMBER, STAYS)
+        (await model.session()).close(1011)
+        await expect(engine).to_contain_text("The last session failed: close:1011")
+        phone.dial(NUMBER, STAYS)
+        await expect(engine).to_contain_text("Ready for calls")
+
+
 async def test_a_row_stays_under_the_pointer(page: Page, service: Service):
     await page.goto("/")
     async with phone_of(service) as phone:

@@ -214,7 +214,7 @@ async def serving(
 
 def board() -> Board:
     """Shows that nobody calls."""
-    return Board(Switchboard(), lambda: ServiceView(0, 1, "none", True, True, [], [], False))
+    return Board(Switchboard(), lambda: ServiceView(0, 1, "none", None, True, None, True, [], [], False))
 
 
 def start(token: str, call_sid: str = CALL_SID, **media_format: Any) -> str:

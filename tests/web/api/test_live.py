@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import httpx
 import pytest
 
 from phoneagent.simulate.realtime_events import Speech, ToolCall, caller_turn_ended, response, transcribed
+from phoneagent.simulate.script import Silence
 from phoneagent.web.access import stays
 from phoneagent.web.api import streams
 from phoneagent.web.api.guard import CSRF_HEADER
 from phoneagent.web.drain import Drain
-from tests.calls.service import CALLER, NUMBER
+from tests.calls.service import CALLER, NUMBER, phone_of
 from tests.console.calls import kept
 from tests.web.access.test_routes import person
 from tests.web.api.story import story
@@ -29,10 +31,12 @@ async def test_a_call_appears_is_watched_to_its_end_and_is_gone(tmp_path: Path):
         [call] = page.calls.values()
         assert (call["id"], call["call_sid"]) == (told.call_id, told.call.sid)
         assert (call["agent"], call["caller"], call["called"], call["direction"]) == ("ada", CALLER, NUMBER, "inbound")
+        assert abs(datetime.fromisoformat(page.service.pop("last_call")) - datetime.now(UTC)) < timedelta(minutes=5)
         assert page.service == {
             "live": 1,
             "max_calls": told.service.switchboard._max_calls,
             "engine": "openai",
+            "engine_problem": None,
             "telephone": False,  # as long as there is no PHONEAGENT_PUBLIC_URL
             "ready": True,
             "reasons": [],
@@ -48,6 +52,15 @@ async def test_a_call_appears_is_watched_to_its_end_and_is_gone(tmp_path: Path):
         assert "snapshot" not in page.kinds[1:]
         assert page.headers["content-type"].startswith("text/event-stream")
         assert page.headers["cache-control"] == "no-store"
+
+
+async def test_what_the_last_session_failed_of_is_shown_until_there_is_another(tmp_path: Path):
+    async with story(tmp_path) as told, watching(told.http, "/api/live") as page:
+        told.session.close(1011)
+        await page.until(lambda page: page.service.get("engine_problem") == "close:1011")
+        async with phone_of(told.service, seed=2) as phone:
+            phone.dial(NUMBER, [Silence(60)])
+            await page.until(lambda page: page.service["engine_problem"] is None)
 
 
 async def test_a_close_up_shows_what_is_heard_of_the_agents_words_and_what_an_interruption_leaves(tmp_path: Path):

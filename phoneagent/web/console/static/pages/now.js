@@ -2,7 +2,7 @@
 
 import { effect, html, render, signal, useEffect, useState } from "../vendor/preact.js";
 import { api } from "../lib/api.js";
-import { count, latency, money } from "../lib/format.js";
+import { count, latency, money, when } from "../lib/format.js";
 import { icon } from "../lib/icon.js";
 import { may } from "../lib/page.js";
 import { openRow } from "../lib/row.js";
@@ -69,10 +69,12 @@ function Service({ service, calls }) {
       <dd><meter min="0" max=${most} high=${most * 0.8} value=${live} aria-label="Lines in use"></meter></dd>
     </div>
     <div class="tile"><dt>Engine</dt><dd class="anywhere">${ENGINES[service.engine] ?? service.engine}</dd>
-      <dd class="note">${service.ready ? html`<span class="good">Ready for calls</span>` : html`<span class="bad">Not ready</span>`}</dd>
+      <dd class="note anywhere">${service.engine_problem !== null
+        ? html`<span class="bad">The last session failed: ${service.engine_problem}</span>`
+        : service.ready ? html`<span class="good">Ready for calls</span>` : html`<span class="bad">Not ready</span>`}</dd>
     </div>
     <div class="tile"><dt>Telephone</dt><dd>${service.telephone ? "Twilio" : "None"}</dd>
-      <dd class="note">${service.telephone ? html`<span class="good">Connected</span>` : "Calls come from browsers only"}</dd>
+      <dd class="note">${service.telephone ? service.last_call === null ? "No call since the start" : `Last call ${when(service.last_call)}` : "Calls come from browsers only"}</dd>
     </div>
     <div class="tile"><dt>By agent</dt>
       ${agents.length
