@@ -52,6 +52,8 @@ class Uploader:
         about: dict[str, object] = {"file": upload.name, "tries": upload.tries + 1}
         try:
             if not await self._blobs.is_here(upload.name):
+                if upload.there and upload.old:  # who deleted it here was killed before saying so
+                    await self._uploads.is_over(upload.name)
                 return
             if not upload.there:
                 await self._blobs.upload(upload.name, upload.sha256)

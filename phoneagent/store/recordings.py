@@ -12,15 +12,19 @@ from sqlalchemy import select, update
 from phoneagent.store.database import Database
 from phoneagent.store.models import recordings
 
+OLD = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that is to be moved. `there`: it is in the bucket, and only to be deleted here. `tries` have failed."""
+    """A file that is to be moved. `there`: it is in the bucket, and only to be deleted here. `tries` have failed.
+    `old`: it has been due for a day, in which whoever has the file would have come to it."""
 
     name: str
     sha256: str
     there: bool
     tries: int
+    old: bool = False
 
 
 class Uploads:
@@ -32,10 +36,14 @@ class Uploads:
 
     async def due(self) -> list[Upload]:
         """Those that are due, the oldest first; the files may be other machines'."""
-        wanted = select(recordings).where(recordings.c.upload_at <= self._clock()).order_by(recordings.c.upload_at)
+        now = self._clock()
+        wanted = select(recordings).where(recordings.c.upload_at <= now).order_by(recordings.c.upload_at)
         async with self._database.look() as connection:
             rows = await connection.execute(wanted)
-            return [Upload(row.name, row.sha256, row.place == "remote", row.uploads) for row in rows]
+            return [
+                Upload(row.name, row.sha256, row.place == "remote", row.uploads, row.upload_at <= now - OLD)
+                for row in rows
+            ]
 
     async def is_there(self, name: str) -> bool:
         """Note that a file is in the bucket. Returns False if it is to be kept no longer."""

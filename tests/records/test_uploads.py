@@ -13,6 +13,7 @@ from phoneagent.records.uploads import Uploader
 from phoneagent.store import Store, open_store
 from phoneagent.store.blobs import Blobs, open_blobs
 from phoneagent.store.calls import StoredRecording
+from phoneagent.store.recordings import OLD
 from tests.store.entries import began, over
 from tests.store.fake_s3 import FakeS3
 
@@ -93,6 +94,34 @@ async def test_what_was_uploaded_before_a_crash_is_only_deleted_here(tmp_path: P
     await upload_until(Uploader(store.uploads, blobs), lambda: not (tmp_path / NAME).exists())
     assert fake.requests["PUT"] == 1
     assert fake.objects == {f"kept/{NAME}": AUDIO}
+
+
+async def test_what_was_moved_before_a_crash_is_asked_for_no_more_after_a_day(
+    tmp_path: Path, store: Store, fake: FakeS3
+):
+    """For a day it may be another machine's, which is still to delete it there."""
+    looks = 0
+
+    class Watched(Blobs):
+        async def is_here(self, name: str) -> bool:
+            nonlocal looks
+            looks += 1
+            return await super().is_here(name)
+
+    await store.uploads.is_there(NAME)
+    (tmp_path / NAME).unlink()
+    uploader = Uploader(store.uploads, Watched(tmp_path, bucket(tmp_path, fake)._bucket), every_s=0.01)
+    await upload_until(uploader, lambda: looks >= 2)
+    assert [upload.there for upload in await store.uploads.due()] == [True]
+
+    await store.uploads.failed(NAME, again_in_s=-OLD.total_seconds())  # the day is over
+    uploader.start()
+    async with asyncio.timeout(30):
+        while await store.uploads.due():  # noqa: ASYNC110 -- the database tells nobody
+            await asyncio.sleep(0.01)
+    await uploader.close()
+    assert (await recording(store)).place == "remote"
+    assert fake.requests.total() == 0
 
 
 async def test_a_recording_that_is_deleted_while_it_is_uploaded_is_nowhere(tmp_path: Path, store: Store, fake: FakeS3):
