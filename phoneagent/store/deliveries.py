@@ -121,7 +121,8 @@ class Deliveries:
         return await self._renew(*wanted)
 
     async def _renew(self, *wanted: Any) -> int:
-        enabled = select(webhooks.c.id).where(webhooks.c.disabled.is_(None))
+        # none of them is disabled meanwhile, which fails what waits for it
+        enabled = select(webhooks.c.id).where(webhooks.c.disabled.is_(None)).with_for_update(read=True)
         async with self._database.begin() as connection:
             changed = await connection.execute(
                 update(deliveries)

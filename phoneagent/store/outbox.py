@@ -27,8 +27,8 @@ async def announce(
     is signed between full stops. `data` is for JSON, and of a call begins with what `call_data` says.
     """
     enabled = select(webhooks.c.id, webhooks.c.events).where(webhooks.c.disabled.is_(None))
-    # none of them is removed before the messages to them are written down, which would be refused
-    found = await connection.execute(enabled.with_for_update(read=True, key_share=True))
+    # none is removed before the messages to it are written down, which would be refused; or disabled, which fails them
+    found = await connection.execute(enabled.with_for_update(read=True))
     wanting = [webhook.id for webhook in found if event in webhook.events.split()]
     if not wanting:
         return

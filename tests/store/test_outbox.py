@@ -10,12 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from phoneagent.store.database import open_database
+from phoneagent.store.deliveries import Deliveries
 from phoneagent.store.entries import Entries
 from phoneagent.store.models import deliveries, webhooks
 from phoneagent.store.outbox import announce, call_data
+from phoneagent.store.webhooks import Webhooks
 from tests.store.story import began, listen
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -97,17 +99,43 @@ async def test_a_webhook_that_is_removed_meanwhile_costs_no_record(address):
         return
     database = await open_database(address)
     await listen(database)
-
-    async def waiting() -> bool:
-        async with database.look() as connection:
-            found = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            return bool((await connection.exec_driver_sql(found)).scalar())
-
     async with database.begin() as removing:
         await removing.execute(delete(webhooks))
         applying = asyncio.create_task(Entries(database).apply("i1", [began()]))
-        async with asyncio.timeout(30):
-            while not await waiting():  # noqa: ASYNC110 - the database tells nobody
-                await asyncio.sleep(0.01)
+        await under_way(database, applying)
     await applying
     await database.close()
+
+
+async def test_nothing_waits_for_a_webhook_that_is_disabled_meanwhile(address):
+    """On PostgreSQL, as above."""
+    if address.startswith("sqlite"):
+        return
+    database = await open_database(address)
+    await receive(database, "all", "call.ended")
+    async with database.begin() as announcing:
+        await announce(announcing, "call.ended", "c1_ended", "c1", NOON, {})
+        disabling = asyncio.create_task(Webhooks(database).disable("all"))
+        await under_way(database, disabling)
+    await disabling
+    assert [row.state for row in await waiting(database)] == ["failed"]
+
+    await Webhooks(database).enable("all")
+    async with database.begin() as disabling_again:
+        await disabling_again.execute(update(webhooks).values(disabled=NOON))
+        renewing = asyncio.create_task(Deliveries(database).redeliver_failed(NOON))
+        await under_way(database, renewing)
+    assert await renewing == 0
+    assert [row.state for row in await waiting(database)] == ["failed"]
+    await database.close()
+
+
+async def under_way(database: Any, task: asyncio.Task[Any]) -> None:
+    """Wait until somebody waits for a lock, or the task is done and nobody has to."""
+    async with asyncio.timeout(30):
+        while not task.done():
+            async with database.look() as connection:
+                found = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                if (await connection.exec_driver_sql(found)).scalar():
+                    return
+            await asyncio.sleep(0.01)
