@@ -30,6 +30,9 @@ UNFINISHED = "…"
 _LEAST_IN_A_ROW = 3  # digits: those of a code, or of a secret that is typed
 _LEAST_IN_ALL = 7  # those of an account, with letters in between
 _SHOWN = 6  # digits of it: by these a card's bank is known, not the card
+_ENCODED = re.compile(r"%20|&nbsp;|&#160;|\\u00[aA]0|\\[nrt](?![^\W\d_])")
+"""What stands for a space in an address, in HTML, and in what once was JSON."""
+
 _NO_LETTERS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -110,19 +113,20 @@ class Redactor:
         return [value if text == str(value) else text for value, text in zip(values, kept, strict=True)]
 
     def _spans(self, text: str, going_on: bool) -> list[Span]:
-        seen = glance(text)
+        said = _ENCODED.sub(lambda space: " " * len(space[0]), text)
+        seen = glance(said)
         numbers = seen.row >= _LEAST_IN_A_ROW or seen.digits >= _LEAST_IN_ALL  # nearly all that people say has fewer
-        tokens = tokens_of(text) if numbers or may_hold_email(text) else []
-        runs = runs_of(text, tokens) if numbers else []
+        tokens = tokens_of(said) if numbers or may_hold_email(said) else []
+        runs = runs_of(said, tokens) if numbers else []
         wanted: list[Span] = []
         if self.kinds:
-            found = [*ibans(text, tokens, runs), *ssns(text, runs), *cards(text, runs)] if numbers else []
-            found += emails(text, tokens)
+            found = [*ibans(said, tokens, runs), *ssns(said, runs), *cards(said, runs)] if numbers else []
+            found += emails(said, tokens)
             wanted += (span for span in found if span.kind in self.kinds)
         wanted += (span for pattern in self.patterns for span in pattern.spans(text))
-        wanted += typed(text, runs, self.keys)
+        wanted += typed(said, runs, self.keys)
         if going_on:
-            wanted += _unfinished(text, tokens, runs)
+            wanted += _unfinished(said, tokens, runs)
         return merged(wanted)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate
 
-from phoneagent.core.redaction.runs import Atom, Run, Token, joined
+from phoneagent.core.redaction.runs import MAX_GAP, Atom, Run, Token, joined
 from phoneagent.core.redaction.spans import Span, head, said_before, words
 from phoneagent.core.redaction.words import FILLERS
 
@@ -26,7 +26,7 @@ _LENGTHS = {
 _FEWEST_DIGITS = 7  # of an IBAN that is half letters: Malta's
 _IBAN_WORDS = words(r"i\W?b\W?a\W?n", "kontonummer", "bank account", "account number")
 _WORD_BETWEEN = rf"(?:as|like) in [^\W_]+|(?:wie|comme|como|as|like) [^\W_]+|(?:{'|'.join(sorted(FILLERS))})\b"
-_SAID_BETWEEN = re.compile(rf"[\W_]{{0,5}}(?:(?:{_WORD_BETWEEN})[\W_]{{0,5}}){{0,3}}", re.IGNORECASE)
+_SAID_BETWEEN = re.compile(rf"[\W_]{{0,{MAX_GAP}}}(?:(?:{_WORD_BETWEEN})[\W_]{{0,{MAX_GAP}}}){{0,3}}", re.IGNORECASE)
 """Between two letters or groups of digits: D as in Delta, E wie Emil, dash."""
 
 _SSN = re.compile(r"(?<![\w-])(?<!\d[-. ])(?!000|666)\d{3}([-. ])(?!00)\d\d\1(?!0000)\d{4}(?![-. ]?\d)(?!\w)")

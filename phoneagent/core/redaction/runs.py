@@ -18,7 +18,7 @@ from phoneagent.core.redaction.words import (
     plain,
 )
 
-MAX_GAP = 5  # signs between two groups of digits
+MAX_GAP = 6  # signs between two groups of digits: as many as &nbsp; has
 MAX_FILLERS = 3
 _LARGEST_SCALED = 1000
 _IN_ONE = re.compile(r"[\s-]+(?:(?:and|und|y|et)[\s-]+)?", re.IGNORECASE)

@@ -109,6 +109,14 @@ def test_a_plus_between_digits_is_the_space_of_a_form():
     assert redactor.text("4111 1111 + 1111 1111") == "4111 1111 + 1111 1111"
 
 
+@pytest.mark.parametrize("space", ["%20", "&nbsp;", "&#160;", r"\n", r"\r\n", r"\t", r"\u00a0", r"\u00A0"])
+def test_what_stands_for_a_space_does_not_hide_a_card(space: str):
+    number = space.join(["4111", "1111", "1111", "1111"])
+    assert redactor.text(f"q=card{space}{number}{space}and more") == f"q=card{space}[card]{space}and more"
+    iban = space.join(["DE89", "3704", "0044", "0532", "0130", "00"])
+    assert redactor.text(f"to {iban}.") == "to [iban]."
+
+
 def test_a_date_ends_a_number_only_where_no_card_can_begin():
     assert redactor.text("2026-11-21 14:52:57.123456") == "2026-11-21 14:52:57.123456"
     random = Random(1)

@@ -184,7 +184,7 @@ def operations(text: str) -> int:
     "piece",
     ["the quick brown fox at noon, ", "4", "4 1 ", "a", "@", "a@", "at a ", "at a dot b ", "forty one ", "one hundred ",
      "hundred ", "double ", "DE89 ", "d e 8 ", "card 4111 ", "cvv 123 ", "4111 1111 1111 1111, ", "email is a ",
-     "ssn 123-45-6789 ", " ", "um "],
+     "ssn 123-45-6789 ", " ", "um ", "4%20", r"4\n"],
 )  # fmt: skip
 def test_twice_the_text_is_at_most_twice_the_work(piece: str):
     once, twice = operations(piece * 300), operations(piece * 600)
