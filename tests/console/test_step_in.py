@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -104,7 +106,11 @@ async def test_the_caller_hears_the_operator_who_has_taken_over(page: Page, phon
     await assert_accessible(page)
     spoken = envelope(read_wav(SPEECH))
     heard = lambda record: sum(chunk.length for chunk in record.line.playout.chunks) / 160  # noqa: E731  # frames
-    await call.until(lambda record: heard(record) > 3 * len(spoken), 60)  # the file is played over and over
+    async with asyncio.timeout(60):
+        for enough in count(2 * len(spoken), len(spoken)):  # it is played over and over; a busy machine loses some
+            await call.until(lambda record, enough=enough: heard(record) > enough, 60)
+            if likeness(spoken, envelope(call.record.line.tracks()[1])) > 0.7:
+                break
 
     await press(page, "Mute")
     await expect(page.get_by_text("You are muted")).to_be_visible()
@@ -113,8 +119,6 @@ async def test_the_caller_hears_the_operator_who_has_taken_over(page: Page, phon
     await press(page, "Hand back")
     await expect(page.get_by_text("local handed the call back")).to_be_visible()
     await expect(controls(page).get_by_role("button", name="Take over")).to_be_visible()
-
-    assert likeness(spoken, envelope(call.record.line.tracks()[1])) > 0.7
 
 
 async def test_while_the_browser_asks_for_the_microphone_it_says_so_and_asks_once(page: Page, phone: FakePhone):
