@@ -14,7 +14,7 @@ demo: setup ## A simulated caller telephones an agent; no key and no account nee
 	@$(BIN)/phoneagent demo
 
 test: setup ## The tests (ARGS="tests/core -k barge_in" for some of them)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist load --maxschedchunk 2 $(ARGS)
 
 check: setup ## Format, lint, types
 	@$(BIN)/ruff format --check .

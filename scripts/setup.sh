@@ -47,7 +47,10 @@ find_python() {
 }
 
 install() {
-    $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+    # compiled below on all cores: pip would use one of them
+    $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+        -r requirements.lock || return
+    $venv/bin/python -m compileall -qq -j 0 $venv/lib || true # a few files are for other Pythons
 }
 
 if [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] && python_works $venv/bin/python; then

@@ -17,6 +17,9 @@ settings.load_profile("any machine")
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes; a run leaves some hundred MiB
 
+TESTS = Path(__file__).parent
+LONG = ("console", "calls", "web", "local", "cli", "ops", "store")  # the folders with whole calls, pages, programs
+
 FIGURES = pytest.StashKey[list[str]]()
 
 
@@ -27,6 +30,12 @@ def pytest_configure() -> None:
     if shutil.disk_usage(MEMORY).free > ROOM and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the long tests run first, and the small ones last: no process then waits for another at the end."""
+    places = {TESTS / folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: next((places[each] for each in item.path.parents if each in places), len(places)))
 
 
 @pytest.fixture
