@@ -84,8 +84,8 @@ async def desk(folder: Path, front_matter: str = SALES, **settings: str) -> Asyn
 
 
 async def test_the_agent_calls_and_talks_to_whom_it_was_told_of(tmp_path):
-    async with desk(tmp_path, SALES + "\noutbound: {timeout_s: 120}") as at:
-        at.twilio.answers(ADA, Person(ring_s=60, hangs_up_after_s=60))
+    async with desk(tmp_path, SALES + "\noutbound: {timeout_s: 300}") as at:
+        at.twilio.answers(ADA, Person(ring_s=200, hangs_up_after_s=60))
         code, lines, errors = await at.call("--var", "name=Ada Lovelace")
         assert (code, errors) == (0, "")
         assert lines[-2:] == ["answered", "ended"]
