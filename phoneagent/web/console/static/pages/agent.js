@@ -43,6 +43,7 @@ function AgentPage({ name, file, text: begun, schema, writable }) {
     const timer = setTimeout(async () => {
       try {
         const checked = await api("/api/agent-check", { method: "POST", body: { name, source: text }, signal: abort.signal });
+        if (text !== now.current.text) return; // it is another by now, though its own check has not begun
         setProblems(checked.problems);
         if (edits.current.waiting === 0) setSettings(checked.settings);
       } catch (error) {
