@@ -369,6 +369,8 @@ class Escort:
                 text = self._wording.ask_again
             case state if state in _HEARD_BY:
                 return HostRoom(self._id, self._wording.gone, self._language)
+            case _ if self._line is not None and not self._line.listens:
+                return Ending()
             case _:
                 return Ending(goodbye or self._wording.gone, self._language)
         return Brief(self._id, text, self._language, self._wording.yes + self._wording.no)

@@ -76,7 +76,7 @@ class PersonsLine:
         self._language = language
         self._spawn = spawn
         self._call_sid: str | None = None
-        self._answered = False
+        self._answered = self._machine = False
         self._over = False
         self._unwanted = False
 
@@ -114,8 +114,13 @@ class PersonsLine:
         self._answered = True
 
     def nobody_listens(self) -> None:
-        """A machine has answered: it is told nothing."""
-        self._answered = False
+        """A machine has answered, or will be said to have: it is told nothing."""
+        self._machine = True
+
+    @property
+    def listens(self) -> bool:
+        """Whether somebody is there who hears what is said."""
+        return self._answered and not self._machine
 
     def over(self) -> None:
         """Their line is over."""
@@ -135,7 +140,7 @@ class PersonsLine:
             if self._over:
                 return
             try:
-                if self._answered:
+                if self.listens:
                     await self._api.redirect(call_sid, goodbye)
                 else:
                     await self._api.hang_up(call_sid)

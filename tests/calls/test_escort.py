@@ -374,3 +374,16 @@ async def test_whoever_else_calls_with_a_known_id_hears_nothing():
     escort.machine(other, "machine_start")
     escort.room_changed(other, "participant-join")
     assert isinstance(escort.human_said(HUMAN, "1", ""), HostRoom)
+
+
+async def test_a_machine_is_told_nothing_more_once_it_is_known_for_one():
+    _, escort, _ = begun(world_of(1, **CALM), "warm")
+    assert isinstance(escort.human_answered(HUMAN), Brief)
+    escort.machine(HUMAN, "machine_start")
+    assert escort.human_said(HUMAN, "", "Yes, hello, this is the voicemail of Bob.") == Ending()
+
+
+async def test_a_machine_that_is_known_for_one_before_it_asks_is_told_nothing():
+    _, escort, _ = begun(world_of(1, **CALM), "warm")
+    escort.machine(HUMAN, "machine_start")
+    assert escort.human_answered(HUMAN) == Ending()
